@@ -1,5 +1,5 @@
 """FacereenactError and its tree (defined in the lowest package, named here for users)."""
 
-from landmarks.errors import FaceNotFoundError, FacereenactError, InputError, OutputError
+from checkpoints.errors import FaceNotFoundError, FacereenactError, InputError, OutputError
 
 __all__ = ["FaceNotFoundError", "FacereenactError", "InputError", "OutputError"]

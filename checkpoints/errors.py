@@ -1,4 +1,4 @@
-"""The one error tree. It sits in the lowest package so that every layer can raise from it."""
+"""The one error tree, in the lowest package so that every layer can raise from it."""
 
 
 class FacereenactError(Exception):
