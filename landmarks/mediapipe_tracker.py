@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import cv2
@@ -15,51 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.errors import FaceNotFoundError, InputError
+from landmarks.face_mesh import FaceMesh
 from landmarks.head_pose import face_model, rotation_matrices, solve_head_pose
 from landmarks.types import LEFT_EYE, POINT_COUNT, RIGHT_EYE, LandmarkSequence
 
 os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ notices are not for users
 
-MESH_VERTICES = 478  # 468 of the face surface, then centre and four rim points of each iris
 TRACKER_NAME = "mediapipe-0.10.21/face-mesh"
 MAX_FACES = 5
 
 FaceChoice = int | tuple[float, float] | str
 """Which face: an index from left to right, the pixel (x, y) nearest to it, or "largest"."""
-
-
-@dataclass(frozen=True, eq=False)
-class FaceMesh:
-    """MediaPipe's mesh of one face in one picture."""
-
-    vertices: NDArray[np.float32]  # (478, 3), pixels x, y and depth in the same unit (smaller is nearer)
-
-    @property
-    def points(self) -> NDArray[np.float32]:
-        """(68, 2) the OpenSeeFace points, pixels."""
-        return (point_weights() @ self.vertices[:, :2]).astype(np.float32)
-
-    @property
-    def box_xyxy(self) -> NDArray[np.float32]:
-        return np.concatenate([self.vertices[:, :2].min(axis=0), self.vertices[:, :2].max(axis=0)])
-
-    @property
-    def width_px(self) -> float:
-        return float(self.box_xyxy[2] - self.box_xyxy[0])
-
-    @property
-    def centre(self) -> NDArray[np.float32]:
-        return np.asarray(self.vertices[:468, :2].mean(axis=0))
-
-
-@cache
-def point_weights() -> NDArray[np.float32]:
-    """(68, 478) convex weights that make each of the 68 points of the mesh's vertices."""
-    weights = np.zeros((POINT_COUNT, MESH_VERTICES), np.float32)
-    with (files("landmarks") / "tables" / "mediapipe_to_68.csv").open() as table:
-        for point, vertex, weight in np.loadtxt(table, delimiter=","):
-            weights[int(point), int(vertex)] = weight
-    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def _mesh_solution(*, faces: int, static: bool, confidence: float = 0.5) -> Any:

@@ -1,0 +1,48 @@
+"""Small pieces that the layers of the warp renderer share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+
+
+def polygon_coverage(outline: Array, size: tuple[int, int]) -> NDArray[np.float32]:
+    """(height, width) how much of each pixel a polygon (n, 2) covers, 0 to 1; size is width, height."""
+    width, height = size
+    mask = np.zeros((height * 4, width * 4), np.uint8)
+    corners = np.round(((outline + 0.5) * 4 - 0.5) * 16).astype(np.int32)
+    cv2.fillPoly(mask, [corners], 255, shift=4)
+    return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32) / 255
+
+
+def box_around(outline: Array, picture: tuple[int, int], margin_px: int = 2) -> tuple[int, int, int, int] | None:
+    """The pixels around points (n, 2), xyxy, clipped to a picture (width, height); None where nothing is left."""
+    low = np.maximum(np.floor(outline.min(axis=0)).astype(int) - margin_px, 0)
+    high = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + margin_px + 1, picture)
+    if (high - low < 2).any():
+        return None
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def sample(patch: Array, linear: Array, anchor: Array, target: Array, size: tuple[int, int]) -> NDArray[np.float32]:
+    """A patch (h, w, channels) mapped by `linear` (2, 2) so that `anchor` lands on `target`; size is width, height."""
+    matrix = np.column_stack([linear, target - linear @ anchor])
+    return cv2.warpAffine(patch, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+
+
+def blend(canvas: NDArray[np.uint8], layer: Array, alpha: Array) -> None:
+    """Lay a picture (h, w, 3) over a part of the canvas, in place; alpha is (h, w), 0 to 1."""
+    mixed = canvas + alpha[..., None] * (layer - canvas)
+    canvas[:] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+
+
+def square(image: NDArray[Any], low: NDArray[Any], side_px: int) -> NDArray[Any]:
+    """A square part of a picture from pixel (x, y); beyond the border the border repeats."""
+    rows = np.clip(np.arange(low[1], low[1] + side_px), 0, image.shape[0] - 1)
+    columns = np.clip(np.arange(low[0], low[0] + side_px), 0, image.shape[1] - 1)
+    return np.asarray(image[np.ix_(rows, columns)])

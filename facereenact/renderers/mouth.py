@@ -1,0 +1,164 @@
+"""What shows between open lips: the driver's own mouth, or teeth and tongue painted for the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facereenact.renderers.layers import blend, box_around, polygon_coverage, sample, square
+from facereenact.renderers.portrait import Portrait, Pose
+from landmarks.face_mesh import UPPER_INNER_LIP, mouth_outline
+
+Image = NDArray[np.uint8]
+Float = NDArray[np.floating[Any]]
+
+INNER_MOUTH = np.array([58, 59, 60, 61, 62, 63, 64, 65])  # of the 68 points
+UPPER_AT = range(1, 1 + len(UPPER_INNER_LIP))  # the upper lip within the outline
+UPPER_LIP_BASE = (2, 97, 326)  # vertices under the nose: what the upper jaw carries
+GREY_SKIN = 0.15  # skin of less saturation than this is that of a picture with little or no colour
+TONGUE_FOLLOWS = 0.55  # share of the lower lip's way that the tongue goes along
+
+
+@dataclass(frozen=True, eq=False)
+class DriverFrame:
+    """The driver at one moment, for a renderer that borrows from it."""
+
+    image: Image  # (height, width, 3), RGB
+    points: NDArray[np.float32]  # (68, 2), pixels of that image
+
+
+class MouthInterior:
+    """Teeth, tongue and the dark behind them.
+
+    Args:
+        image: (height, width, 3) RGB uint8 source.
+        portrait: its mesh.
+    """
+
+    def __init__(self, image: Image, portrait: Portrait) -> None:
+        vertices = portrait.mesh.vertices[:, :2].astype(np.float64)
+        self.outline = mouth_outline()
+        opening = vertices[self.outline]
+        self.width_px = float(np.linalg.norm(vertices[291] - vertices[61]))
+        self.skin = skin_colour(image, portrait.landmarks.points[0])
+        reach = 1.0 * self.width_px
+        self._anchor = opening.mean(axis=0)
+        self._origin = np.floor(self._anchor - reach).astype(int)
+        side_px = int(np.ceil(2 * reach))
+        own = square(image, self._origin, side_px).astype(np.float32)
+        axes = np.array([vertices[291] - vertices[61], [0, 0]]) / self.width_px
+        axes[1] = [-axes[0, 1], axes[0, 0]]
+        self._axes = axes
+        self._lower_rest = vertices[14]
+        self._upper_base = vertices[list(UPPER_LIP_BASE)].mean(axis=0)
+        self._paint(own, opening - self._origin, side_px)
+
+    def _paint(self, own: NDArray[np.float32], opening: Float, side_px: int) -> None:
+        """Upper layer (cavity and upper teeth, fixed to the head) and lower layer (tongue, carried by the jaw)."""
+        ys, xs = np.indices((side_px, side_px)).astype(np.float32)
+        line = (opening[list(UPPER_AT)].mean(axis=0) + self._anchor - self._origin) / 2
+        across = ((xs - line[0]) * self._axes[0, 0] + (ys - line[1]) * self._axes[0, 1]) / self.width_px
+        down = ((xs - line[0]) * self._axes[1, 0] + (ys - line[1]) * self._axes[1, 1]) / self.width_px
+        light = float(self.skin.mean()) / 165
+        tint = self.skin / max(float(self.skin.mean()), 1)
+        soft_tint = 1 + 0.35 * (tint - 1)
+
+        cavity = np.float32([52, 22, 20]) * light * soft_tint
+        depth = np.clip(1 - 0.55 * np.exp(-((down - 0.12) ** 2) / 0.02), 0.45, 1)[..., None]
+        upper = cavity * depth
+        edge = 0.075 - 0.30 * across**2
+        teeth = np.clip((edge - down) / 0.012, 0, 1) * np.clip((0.43 - np.abs(across)) / 0.05, 0, 1)
+        gaps = 1 - 0.10 * np.exp(-((((across / 0.085 + 0.5) % 1) - 0.5) ** 2) / 0.004)
+        shade = (1 - 1.9 * across**2) * gaps * (0.86 + 0.14 * np.clip((edge - down) / 0.05, 0, 1))
+        enamel = np.float32([222, 212, 198]) * light * soft_tint
+        upper = upper + teeth[..., None] * (enamel * shade[..., None] - upper)
+
+        tongue = np.clip((down - 0.02 - 0.10 * (across / 0.3) ** 2) / 0.05, 0, 1)
+        flesh = np.float32([150, 74, 72]) * light * soft_tint
+        flesh = flesh * (0.75 + 0.25 * np.clip((down - 0.05) / 0.15, 0, 1) - 0.08 * np.exp(-(across**2) / 0.001))[..., None]
+        self.lower = np.dstack([flesh, tongue * np.clip((0.40 - np.abs(across)) / 0.08, 0, 1)]).astype(np.float32)
+
+        visible = polygon_coverage(opening, (side_px, side_px))
+        gap = float(np.ptp(opening @ self._axes[1]))
+        if gap > 0.08 * self.width_px:
+            soft = cv2.erode(visible, np.ones((3, 3), np.uint8))
+            visible = cv2.GaussianBlur(soft, (0, 0), max(0.6, 0.01 * self.width_px))
+            upper = upper + visible[..., None] * (own - upper)
+        self.upper = np.clip(upper, 0, 255).astype(np.float32)
+
+    def draw(self, canvas: Image, pose: Pose, points: Float, offset: Float, driver: DriverFrame | None, match: ColourMatch | None) -> None:
+        """Draw what shows between the lips of a posed mesh.
+
+        Args:
+            canvas: (height, width, 3) picture to draw into.
+            pose: the mesh of the frame.
+            points: (68, 2) landmarks of the frame, pixels of the pose.
+            offset: (2,) pixel of the pose at the canvas's origin.
+            driver: where to take the inside of the mouth from; without it teeth and tongue are painted.
+            match: colours of the driver in the light of the source.
+        """
+        opening = pose.vertices[self.outline].astype(np.float64) - offset
+        box = box_around(opening, canvas.shape[1::-1])
+        if box is None:
+            return
+        left, top, right, bottom = box
+        low, size = np.array([left, top]), (right - left, bottom - top)
+        if driver is not None and match is not None:
+            inside = match(_borrowed(driver, points[INNER_MOUTH] - offset - low, size))
+        else:
+            inside = self._painted(pose, offset + low, size)
+        blend(canvas[top:bottom, left:right], inside, polygon_coverage(opening - low, size))
+
+    def _painted(self, pose: Pose, low: Float, size: tuple[int, int]) -> NDArray[np.float32]:
+        head = pose.vertices[list(UPPER_LIP_BASE)].astype(np.float64).mean(axis=0)
+        anchor = self._anchor - self._origin
+        rest = self._upper_base
+        target = head + pose.linear @ (self._anchor - rest) - low
+        upper = sample(self.upper, pose.linear, anchor, target, size)
+        way = pose.vertices[14] - low - (target + pose.linear @ (self._lower_rest - self._anchor))
+        lower = sample(self.lower, pose.linear, anchor, target + TONGUE_FOLLOWS * way, size)
+        return upper + lower[..., 3:] * (lower[..., :3] - upper)
+
+
+
+class ColourMatch:
+    """Colours of the driver as they would be in the light of the source, told by the skin of both.
+
+    Each channel is scaled by the ratio of the skins; a source without colour (a monochrome photograph) takes the colour away.
+    """
+
+    def __init__(self, driver_skin: Float, source_skin: Float) -> None:
+        self._gain = np.clip(source_skin / np.maximum(driver_skin, 8), 0.4, 2.5).astype(np.float32)
+        self._saturation = float(np.clip(_saturation(source_skin) / GREY_SKIN, 0, 1))
+
+    def __call__(self, image: Float) -> NDArray[np.float32]:
+        """(h, w, 3) 0 to 255."""
+        lit = image * self._gain
+        grey = lit.mean(axis=2, keepdims=True)
+        return np.clip(grey + self._saturation * (lit - grey), 0, 255).astype(np.float32)
+
+
+def skin_colour(image: Image, points: Float) -> NDArray[np.float64]:
+    """(3,) median colour of the cheeks, RGB 0 to 255."""
+    reach = max(2, int(0.06 * np.linalg.norm(points[36] - points[45])))
+    middle = (points[[2, 14]] + points[[31, 35]]) / 2
+    patches = [square(image, np.round(m).astype(int) - reach, 2 * reach + 1).reshape(-1, 3) for m in middle]
+    return np.asarray(np.median(np.concatenate(patches), axis=0), np.float64)
+
+
+def _saturation(colour: Float) -> float:
+    return float(np.ptp(colour) / max(float(np.max(colour)), 1))
+
+
+def _borrowed(driver: DriverFrame, target: Float, size: tuple[int, int]) -> NDArray[np.float32]:
+    """The driver's mouth, moved so that its inner lips lie on the target's (8, 2); a little larger, so that lips stay out."""
+    own = driver.points[INNER_MOUTH].astype(np.float64)
+    centre, aim = own.mean(axis=0), target.mean(axis=0)
+    linear = np.linalg.lstsq(own - centre, target - aim, rcond=1e-3)[0].T
+    matrix = np.column_stack([linear, aim - linear @ centre])
+    flags = cv2.INTER_LINEAR
+    return cv2.warpAffine(driver.image, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)

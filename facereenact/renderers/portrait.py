@@ -1,0 +1,258 @@
+"""The portrait as a deformable mesh: the face of the tracker, and hair, ears and neck around it.
+
+The surface is posed like a rigid head (weak perspective, with depth), then bent so that its 68 points lie where the
+landmarks say. Bending is linear in what the 68 points still lack, by a matrix made once: the smoothest displacement of
+the surface (smallest bi-Laplacian energy; Botsch, Kobbelt 2004). The openings of eyes and mouth are holes, so that no
+motion crosses them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import splu
+from scipy.spatial import Delaunay
+
+from landmarks import LandmarkSequence
+from landmarks.face_mesh import (
+    EYE_CORNERS,
+    FACE_OVAL,
+    LOWER_INNER_LIP,
+    LOWER_LIDS,
+    SURFACE_VERTICES,
+    UPPER_INNER_LIP,
+    UPPER_LIDS,
+    FaceMesh,
+    eye_outline,
+    mesh_triangles,
+    mouth_outline,
+    point_weights,
+)
+from landmarks.head_pose import fit_scale_and_position, rotation_matrices
+
+Float = NDArray[np.floating[Any]]
+
+LID_POINTS = ((37, 38), (43, 44))  # upper lid points; the renderer moves whole lids instead
+LOWER_LID_POINTS = ((41, 40), (47, 46))
+SOLID_POINTS = np.array([0, 1, 2, 3, 4, 12, 13, 14, 15, 16, 36, 39, 42, 45])  # cheeks and eye corners: what the hair follows
+BEND = 1e-3  # weight of smoothness against hitting the points; small: points are hit to a hundredth of a pixel
+FADE = 0.02  # pull of the surroundings towards the rigid head, per vertex
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """The mesh in one frame."""
+
+    vertices: NDArray[np.float32]  # (vertices, 2), output pixels
+    depth: NDArray[np.float32]  # (vertices,), smaller is nearer
+    linear: NDArray[np.float64]  # (2, 2), how the rigid head maps small source vectors in the picture plane
+
+
+class Portrait:
+    """The mesh of one source picture, ready to be posed.
+
+    Args:
+        mesh: the tracked face.
+        landmarks: its landmarks, one frame.
+        size: width, height of the picture, pixels.
+    """
+
+    def __init__(self, mesh: FaceMesh, landmarks: LandmarkSequence, size: tuple[int, int]) -> None:
+        self.mesh, self.landmarks = mesh, landmarks
+        self.face_width_px = float(np.ptp(mesh.vertices[:SURFACE_VERTICES, 0]))
+        self._axes = _head_axes(mesh.vertices, self.face_width_px)
+        self.roi_xyxy = self._region(size)
+        around = self._surroundings()
+        face = mesh.vertices[:SURFACE_VERTICES].astype(np.float64)
+        self.source = np.vstack([face[:, :2], around]).astype(np.float32)  # (vertices, 2), source pixels
+        self.depth = np.concatenate([face[:, 2], self._depth_around(around)])
+        self.triangles = np.vstack([mesh_triangles(), _closed_holes(), self._triangles_around()]).astype(np.int32)
+        self.follow = (self.head_share(self.source) * self._off_border(size))[:, None]  # 1 moves with the head, 0 stays
+        self._origin = face.mean(axis=0)
+        self._weights = self._control_weights()
+        self._bend = self._bending_matrix()
+
+    def head_share(self, points: Float) -> NDArray[np.float64]:
+        """(n,) how far points (n, 2) of the source move with the head: 1 head, 0 shoulders and background."""
+        u, v = self._along_axes(points)
+        chin = self._along_axes(self.mesh.vertices[152:153, :2])[1][0]
+        below = _smooth_step((v - chin - 0.02) / 0.4)
+        beside = _smooth_step((np.abs(u) - 0.5) / 0.6)
+        above = _smooth_step((-v - 0.8) / 0.8)
+        return np.asarray((1 - below) * (1 - beside) * (1 - above))
+
+    def _off_border(self, size: tuple[int, int]) -> NDArray[np.float64]:
+        """(vertices,) 0 at the border of the picture to 1 inside and on the face: nothing is known of what lies beyond."""
+        inside = np.minimum(self.source, np.array(size) - 1 - self.source).min(axis=1) / self.face_width_px
+        share = _smooth_step(inside / 0.3)
+        share[:SURFACE_VERTICES] = 1
+        return share
+
+    def pose(self, landmarks: LandmarkSequence) -> Pose:
+        """The mesh with its points where the landmarks (one frame, source pixels) are."""
+        turn = rotation_matrices(landmarks.rotation)[0] @ rotation_matrices(self.landmarks.rotation)[0].T
+        solid = np.column_stack([self.source, self.depth]) - self._origin
+        turned = solid @ turn.T
+        controls = self._weights @ turned[:, :2]
+        points = landmarks.points[0].astype(np.float64)
+        scale, position = fit_scale_and_position(points[None, SOLID_POINTS], controls[None, SOLID_POINTS])
+        rigid = scale[0] * turned[:, :2] + position
+        linear = scale[0] * turn[:2, :2]
+
+        missing = self._missing(points, rigid, linear)
+        vertices = self.follow * rigid + (1 - self.follow) * self.source + self._bend @ missing
+        _untangle(vertices, linear)
+        return Pose(vertices.astype(np.float32), (scale[0] * turned[:, 2]).astype(np.float32), linear)
+
+    def _missing(self, points: Float, rigid: Float, linear: Float) -> NDArray[np.float64]:
+        """What the rigid head lacks at each control: the points, then the upper lids, which slide over the eyes."""
+        held = [i for i in range(66) if i not in (*LID_POINTS[0], *LID_POINTS[1])]
+        missing = np.zeros((len(self._weights) + sum(map(len, UPPER_LIDS)), 2))
+        missing[held] = points[held] - (self._weights @ rigid)[held]
+        bent = rigid + self._bend @ missing
+        row = len(self._weights)
+        for side, (upper, lower) in enumerate(zip(UPPER_LIDS, LOWER_LIDS, strict=True)):
+            openness = self._openness(points, side)
+            share = np.interp(np.arange(7), (2, 5), openness if side == 0 else openness[::-1])
+            gap = (self.source[list(upper)] - self.source[list(lower)]) @ linear.T
+            missing[row : row + 7] = bent[list(lower)] + share[:, None] * gap - rigid[list(upper)]
+            row += 7
+        return missing
+
+    def _openness(self, points: Float, side: int) -> NDArray[np.float64]:
+        """(2,) lid gaps of the outer and inner pair (inner and outer for the left eye), in terms of the source's own."""
+        gaps = []
+        for of in (points, self.landmarks.points[0]):
+            along = of[39] - of[36] if side == 0 else of[45] - of[42]
+            down = np.array([-along[1], along[0]]) / np.linalg.norm(along)
+            pairs = zip(LID_POINTS[side], LOWER_LID_POINTS[side], strict=True)
+            gaps.append([float((of[lower] - of[upper]) @ down) for upper, lower in pairs])
+        now, own = np.array(gaps)
+        return np.clip(now / np.maximum(own, 0.01 * self.face_width_px), 0, 2.0)
+
+    @cached_property
+    def eye_openings(self) -> list[list[int]]:
+        return [eye_outline(0), eye_outline(1)]
+
+    @cached_property
+    def mouth_opening(self) -> list[int]:
+        return mouth_outline()
+
+    def _along_axes(self, points: Float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Positions along the head's own right and down, from the middle of the face, in face widths."""
+        centre, right = self._axes
+        offset = (np.asarray(points, np.float64) - centre) / self.face_width_px
+        return offset @ right, offset @ np.array([-right[1], right[0]])
+
+    def _region(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """The part of the picture that can change, xyxy, clipped to the picture."""
+        centre, right = self._axes
+        down = np.array([-right[1], right[0]])
+        corners = [centre + self.face_width_px * (u * right + v * down) for u in (-1.25, 1.25) for v in (-1.7, 1.2)]
+        low, high = np.floor(np.min(corners, axis=0)), np.ceil(np.max(corners, axis=0))
+        left, top = np.clip(low, 0, None).astype(int)
+        right_px, bottom = np.minimum(high, size).astype(int)
+        return int(left), int(top), int(right_px), int(bottom)
+
+    def _surroundings(self) -> NDArray[np.float64]:
+        """(n, 2) grid of vertices around the face, reaching past the region on every side."""
+        step = self.face_width_px / 8
+        left, top, right, bottom = self.roi_xyxy
+        xs = np.arange(left - step, right + 2 * step, step)
+        ys = np.arange(top - step, bottom + 2 * step, step)
+        grid = np.stack(np.meshgrid(xs, ys), axis=2).reshape(-1, 2)
+        oval = np.ascontiguousarray(self.mesh.vertices[list(FACE_OVAL), :2], np.float32)
+        distance = np.array([cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y in grid])
+        return np.asarray(grid[distance < -0.45 * step])
+
+    def _depth_around(self, around: Float) -> NDArray[np.float64]:
+        """(n,) depth of hair, ears and neck: falling back from the outline of the face to the middle of the head."""
+        oval = self.mesh.vertices[list(FACE_OVAL)].astype(np.float64)
+        apart = np.linalg.norm(around[:, None] - oval[None, :, :2], axis=2)
+        weights = 1 / (apart**3 + 1e-6)
+        at_oval = (weights @ oval[:, 2]) / weights.sum(axis=1)
+        away = apart.min(axis=1) / self.face_width_px
+        back = np.percentile(oval[:, 2], 90) + 0.4 * self.face_width_px
+        return np.asarray(at_oval + np.maximum(back - at_oval, 0) * (1 - np.exp(-away / 0.25)))
+
+    def _triangles_around(self) -> NDArray[np.int32]:
+        oval = self.source[list(FACE_OVAL)]
+        around = np.arange(SURFACE_VERTICES, len(self.source))
+        vertices = np.concatenate([np.array(FACE_OVAL), around])
+        triangles = Delaunay(self.source[vertices]).simplices
+        middle = self.source[vertices][triangles].mean(axis=1)
+        inside = [cv2.pointPolygonTest(oval, (float(x), float(y)), False) > 0 for x, y in middle]
+        return np.asarray(vertices[triangles[~np.array(inside)]], np.int32)
+
+    def _control_weights(self) -> NDArray[np.float64]:
+        """(66, vertices) which vertices make each of the points (pupils move on their own)."""
+        weights = np.zeros((66, len(self.source)))
+        weights[:, :SURFACE_VERTICES] = point_weights()[:66, :SURFACE_VERTICES]
+        return weights
+
+    def _bending_matrix(self) -> NDArray[np.float64]:
+        """(vertices, controls) smooth displacement of all vertices for a displacement of each control."""
+        count = len(self.source)
+        open_triangles = np.vstack([mesh_triangles(), self._triangles_around()])
+        edges = np.vstack([open_triangles[:, [0, 1]], open_triangles[:, [1, 2]], open_triangles[:, [2, 0]]])
+        length = np.linalg.norm(self.source[edges[:, 0]] - self.source[edges[:, 1]], axis=1) / self.face_width_px
+        weight = 1 / np.maximum(length, 0.01)
+        graph = sparse.coo_matrix((weight, (edges[:, 0], edges[:, 1])), shape=(count, count)).tocsr()
+        graph = graph.maximum(graph.T)
+        degree = np.asarray(graph.sum(axis=1)).ravel()
+        laplacian = sparse.diags(np.ones(count)) - sparse.diags(1 / degree) @ graph
+        lids = np.zeros((sum(map(len, UPPER_LIDS)), count))
+        lids[np.arange(len(lids)), [vertex for lid in UPPER_LIDS for vertex in lid]] = 1
+        weights = self._weights.copy()
+        weights[[*LID_POINTS[0], *LID_POINTS[1]]] = 0
+        controls = sparse.csr_matrix(np.vstack([weights, lids]))
+        outside = np.arange(count) >= SURFACE_VERTICES
+        fade = sparse.diags(np.where(outside, FADE, 0.0))
+        still = sparse.diags(np.where(outside, 1.0 - self.follow[:, 0], 0.0))
+        system = BEND * (laplacian.T @ laplacian + fade + still) + controls.T @ controls + 1e-9 * sparse.identity(count)
+        return np.asarray(splu(system.tocsc()).solve(controls.T.toarray()))
+
+
+def _head_axes(vertices: Float, face_width_px: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middle of the face (2,) and the head's own right in the picture (2,), unit length."""
+    right = vertices[EYE_CORNERS[1][0], :2].astype(np.float64) - vertices[EYE_CORNERS[0][0], :2]
+    oval = vertices[list(FACE_OVAL), :2].astype(np.float64)
+    return oval.mean(axis=0), right / max(float(np.linalg.norm(right)), 1e-6)
+
+
+def _closed_holes() -> NDArray[np.int32]:
+    """Triangles that close the openings of eyes and mouth, strips between facing vertices."""
+    triangles: list[tuple[int, int, int]] = []
+    for upper, lower, corners in (
+        (UPPER_LIDS[0], LOWER_LIDS[0], EYE_CORNERS[0]),
+        (UPPER_LIDS[1], LOWER_LIDS[1], EYE_CORNERS[1]),
+        (UPPER_INNER_LIP, LOWER_INNER_LIP, (78, 308)),
+    ):
+        triangles += [(corners[0], upper[0], lower[0]), (corners[1], upper[-1], lower[-1])]
+        for i in range(len(upper) - 1):
+            triangles += [(upper[i], upper[i + 1], lower[i]), (lower[i], upper[i + 1], lower[i + 1])]
+    return np.array(triangles, np.int32)
+
+
+def _untangle(vertices: NDArray[np.float64], linear: Float) -> None:
+    """Lids and lips that passed each other meet where they touch."""
+    down = linear @ np.array([0.0, 1.0])
+    down /= max(float(np.linalg.norm(down)), 1e-6)
+    pairs = ((UPPER_LIDS[0], LOWER_LIDS[0]), (UPPER_LIDS[1], LOWER_LIDS[1]), (UPPER_INNER_LIP, LOWER_INNER_LIP))
+    for upper, lower in pairs:
+        above, below = vertices[list(upper)], vertices[list(lower)]
+        overlap = np.maximum((above - below) @ down, 0)[:, None] * down
+        vertices[list(upper)] = above - 0.5 * overlap
+        vertices[list(lower)] = below + 0.5 * overlap
+
+
+def _smooth_step(value: Float) -> NDArray[np.float64]:
+    """0 below 0, 1 above 1, smooth between."""
+    t = np.clip(np.asarray(value, np.float64), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))

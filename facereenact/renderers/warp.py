@@ -1,0 +1,100 @@
+"""The warp renderer: no weights, real time on a CPU.
+
+Layers, back to front: the background with the person filled in; the person, cut out and bent by the mesh of
+`Portrait`, nearer surfaces in front; the eyeballs between the lids; the inside of the mouth between the lips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facereenact.renderers.background import fill_behind, generous, person_matte
+from facereenact.renderers.eyes import Eyeball
+from facereenact.renderers.mouth import ColourMatch, DriverFrame, MouthInterior, skin_colour
+from facereenact.renderers.portrait import Portrait
+from facereenact.renderers.raster import rasterise
+from landmarks import LandmarkSequence
+from landmarks.face_mesh import FACE_OVAL, FaceMesh
+from landmarks.types import LEFT_PUPIL, RIGHT_PUPIL
+
+Image = NDArray[np.uint8]
+
+
+class WarpRenderer:
+    """Animates a portrait by bending it.
+
+    Args:
+        image: (height, width, 3) RGB uint8 source.
+        mesh: the face to animate.
+        landmarks: its landmarks, one frame.
+        matte: (height, width) 0 to 1, what belongs to the person; by default it is estimated.
+    """
+
+    name = "warp"
+
+    def __init__(
+        self, image: Image, mesh: FaceMesh, landmarks: LandmarkSequence, *, matte: NDArray[np.float32] | None = None
+    ) -> None:
+        self._image = image
+        self.portrait = Portrait(mesh, landmarks, (image.shape[1], image.shape[0]))
+        left, top, right, bottom = self.portrait.roi_xyxy
+        self._part = (slice(top, bottom), slice(left, right))
+        self._offset = np.array([left, top], np.float64)
+        part = image[self._part]
+        person = person_matte(part) if matte is None else matte[self._part]
+        person = np.maximum(person, self._head_matte(part.shape[:2]))
+        alpha = generous(person, self.portrait.face_width_px)
+        self._behind = fill_behind(part, alpha > 0.5, 0.35 * self.portrait.face_width_px)
+        self._layers = np.dstack([part, np.round(alpha * 255).astype(np.uint8)])
+        self._eyes = [Eyeball(image, self.portrait, side) for side in (0, 1)]
+        self._mouth = MouthInterior(image, self.portrait)
+
+    def render(self, motion: LandmarkSequence, driver: Iterable[tuple[Image, NDArray[Any]]] | None = None) -> Iterator[Image]:
+        """See `Renderer.render`; the inside of the mouth is the driver's where its frames are given."""
+        match: ColourMatch | None = None
+        for frame, driven in zip(motion, driver or repeat(None), strict=False):
+            of_driver = None
+            if driven is not None:
+                of_driver = DriverFrame(*driven)
+                match = match or ColourMatch(skin_colour(of_driver.image, of_driver.points), self._mouth.skin)
+            yield self.render_frame(frame, of_driver, match)
+
+    def render_frame(
+        self, landmarks: LandmarkSequence, driver: DriverFrame | None = None, match: ColourMatch | None = None
+    ) -> Image:
+        """The source with its landmarks at those of one frame."""
+        pose = self.portrait.pose(landmarks)
+        height, width = self._layers.shape[:2]
+        map_x, map_y, buffer = (np.zeros((height, width), np.float32) for _ in range(3))
+        origin = self._offset.astype(np.float32)
+        rasterise(pose.vertices - origin, pose.depth, self.portrait.source - origin, self.portrait.triangles, map_x, map_y, buffer)
+        layers = cv2.remap(self._layers, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        canvas = _over(layers, self._behind)
+        for eye, pupil in zip(self._eyes, (RIGHT_PUPIL, LEFT_PUPIL), strict=True):
+            eye.draw(canvas, pose, landmarks.points[0, pupil], self._offset)
+        self._mouth.draw(canvas, pose, landmarks.points[0], self._offset, driver, match)
+        result = self._image.copy()
+        result[self._part] = canvas
+        return result
+
+    def _head_matte(self, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """(height, width) 1 on the face itself, which belongs to the person whatever the segmentation says."""
+        matte = np.zeros(shape, np.uint8)
+        oval = self.portrait.mesh.vertices[list(FACE_OVAL), :2] - self._offset
+        cv2.fillPoly(matte, [np.round(oval).astype(np.int32)], 1)
+        return matte.astype(np.float32)
+
+
+def _over(layers: Image, behind: Image) -> Image:
+    """The first three channels of (h, w, 4) over (h, w, 3), by the fourth."""
+    alpha = layers[..., 3]
+    mixed = cv2.blendLinear(
+        np.ascontiguousarray(layers[..., :3]), behind, alpha.astype(np.float32) / 255, (255 - alpha).astype(np.float32) / 255
+    )
+    return np.asarray(mixed, np.uint8)
