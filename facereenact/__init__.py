@@ -1,0 +1,50 @@
+"""Face reenactment: a still portrait, moved by the head, the eyes and the mouth of a video.
+
+The public names are imported when first used, so that `import facereenact` is instant.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from facereenact.drive import DriveResult as DriveResult
+    from facereenact.drive import drive as drive
+    from facereenact.settings import DriveSettings as DriveSettings
+    from landmarks import LandmarkSequence as LandmarkSequence
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DriveResult": "facereenact.drive",
+    "DriveSettings": "facereenact.settings",
+    "LandmarkSequence": "landmarks",
+    "drive": "facereenact.drive",
+}
+"""Where each public name is defined."""
+
+__all__ = ["DriveResult", "DriveSettings", "LandmarkSequence", "__version__", "drive"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    setattr(sys.modules[__name__], name, value)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Keeps `facereenact.drive` the function: importing the module of that name would otherwise bind the module."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from landmarks.head_pose import face_model, rotation_matrices, rotation_vectors
 from landmarks.motion import FaceMotion, HeadMotion, split_motion
-from landmarks.types import MOUTH, LandmarkSequence
+from landmarks.types import ARRAYS, MOUTH, LandmarkSequence
 
 Motion = Literal["relative", "absolute"]
 Points = NDArray[np.float64]
@@ -22,28 +23,19 @@ LOWER_LIP = np.array([*range(53, 58), 63, 64, 65])
 UPPER_LIP = np.array([*range(48, 53), 59, 60, 61])
 CHIN = np.array([6, 7, 8, 9, 10])
 CORNERS = (58, 62)
+CHUNK = 256  # frames at a time, so that memory does not grow with the length of the driver
 CLOSED_LIDS = 0.02  # lid gap over eye width that the tracker reports for a closed eye (median over eight videos)
 CLOSED_LIPS = 0.029  # inner lip gap of a closed mouth, face model units (0.026 to 0.034 over eight videos)
 
 
-@dataclass(frozen=True, eq=False)
-class Retargeted:
-    """The driver's motion as the source performs it."""
-
-    landmarks: LandmarkSequence  # in pixels of the source picture
-    neutral_frame: int  # the driver's frame that corresponds to the source as it is
-
-
-def retarget(
-    driver: LandmarkSequence, source: LandmarkSequence, *, motion: Motion = "relative", neutral_frame: int | None = None
-) -> Retargeted:
-    """Move the source's face as the driver's face moves.
+class Retargeter:
+    """Carries a driver's motion over to a source.
 
     Relative motion: the driver's neutral frame stands for the source as it is; head rotation, translation and size, and
     the offsets of every point, are carried over as differences from that frame in the frame of the head, scaled to the
     source. Apertures are not differences: closed lids close the source's lids and closed lips its lips, whatever the
-    proportions of the two. Absolute motion takes over head rotation and expression as they are (position and size of
-    the face stay relative): for a driver that is a single picture.
+    proportions of the two. Absolute motion takes over head rotation and mouth as they are (position and size of the face
+    stay relative): for a driver that is a single picture.
 
     Args:
         driver: a filled sequence (`fill_gaps`), at least one frame.
@@ -54,41 +46,106 @@ def retarget(
     Raises:
         ValueError: the neutral frame is not in the driver.
     """
-    if neutral_frame is not None and not 0 <= neutral_frame < len(driver):
-        raise ValueError(f"neutral frame {neutral_frame} is not in the driver's {len(driver)} frames")
-    driven, own = split_motion(driver), split_motion(source)
-    neutral = find_neutral_frame(driver, source) if neutral_frame is None else neutral_frame
-    head = _retarget_head(driven.head, own.head, neutral, motion)
-    offsets = _retarget_offsets(driven.offsets, own.offsets[0], neutral, motion)
-    result = FaceMotion(head, driven.eyes, driven.mouth).with_offsets(offsets)
-    ratio = head.scale / driven.head.scale
-    landmarks = replace(
-        driver,
-        points=result.points,
-        rotation=head.rotation.astype(np.float32),
-        translation=(driver.translation / np.maximum(ratio, 1e-6)[:, None]).astype(np.float32),
-        eye_openness=lid_openness(face_model() + offsets).astype(np.float32),
-        size=source.size,
-    )
-    return Retargeted(landmarks, neutral)
+
+    def __init__(
+        self,
+        driver: LandmarkSequence,
+        source: LandmarkSequence,
+        *,
+        motion: Motion = "relative",
+        neutral_frame: int | None = None,
+    ) -> None:
+        if neutral_frame is not None and not 0 <= neutral_frame < len(driver):
+            raise ValueError(f"there is no frame {neutral_frame}: the driver has {len(driver)} frames, counted from 0")
+        self.neutral_frame = find_neutral_frame(driver, source) if neutral_frame is None else neutral_frame
+        self._motion, self._size = motion, source.size
+        self._own = split_motion(source)
+        self._neutral = split_motion(driver[self.neutral_frame : self.neutral_frame + 1])
+        opened = lid_openness(face_model() + split_motion(_spread(driver)).offsets)
+        usual = lid_openness(face_model() + self._neutral.offsets)[0]
+        self._lids_open = np.maximum(usual, 0.6 * np.percentile(opened, 80, axis=0))  # (2,)
+
+    def __call__(self, driver: LandmarkSequence) -> LandmarkSequence:
+        """The landmarks of the source, in its own pixels, for any part of the driver's sequence."""
+        driven = split_motion(driver)
+        head = self._retarget_head(driven.head)
+        offsets = self._retarget_offsets(driven.offsets)
+        result = FaceMotion(head, driven.eyes, driven.mouth).with_offsets(offsets)
+        nearer = np.maximum(head.scale / driven.head.scale, 1e-6)
+        return replace(
+            driver,
+            points=result.points,
+            rotation=head.rotation.astype(np.float32),
+            translation=(driver.translation / nearer[:, None]).astype(np.float32),
+            eye_openness=lid_openness(face_model() + offsets).astype(np.float32),
+            size=self._size,
+        )
+
+    def frames(self, driver: LandmarkSequence) -> Iterator[LandmarkSequence]:
+        """The same one frame at a time, holding little at once."""
+        for start in range(0, len(driver), CHUNK):
+            yield from self(driver[start : start + CHUNK])
+
+    def _retarget_head(self, driver: HeadMotion) -> HeadMotion:
+        neutral, source = self._neutral.head, self._own.head
+        driven = rotation_matrices(driver.rotation)
+        if self._motion == "relative":
+            driven = driven @ rotation_matrices(neutral.rotation)[0].T @ rotation_matrices(source.rotation)[0]
+        size_ratio = source.scale[0] / neutral.scale[0]
+        return HeadMotion(
+            rotation=rotation_vectors(driven),
+            scale=driver.scale * size_ratio,
+            position=source.position + (driver.position - neutral.position) * size_ratio,
+        )
+
+    def _retarget_offsets(self, driver: Points) -> Points:
+        """(frames, 68, 3) offsets of the source's face."""
+        model, source, neutral = face_model(), self._own.offsets[0], self._neutral.offsets[0]
+        start = neutral if self._motion == "relative" else source
+        size = np.clip(_part_sizes(model + source) / _part_sizes(model + start), 0.6, 1.6)
+        offsets = source + (driver - start) * size[:, None]
+        if self._motion == "absolute":  # of the mouth alone: contour and brows are the source's shape
+            offsets[:, :48] = source[:48] + (driver - neutral)[:, :48]
+        face = model + offsets
+        opened = lid_openness(model + driver)
+        share = np.clip((opened - CLOSED_LIDS) / np.maximum(self._lids_open - CLOSED_LIDS, 0.05), 0, 1.8)
+        _set_lids(face, model + source, share)
+        gaps = np.maximum(lip_gaps(model + driver) - CLOSED_LIPS, 0)
+        _set_lips(face, CLOSED_LIPS + gaps * size[CORNERS[0]])
+        return face - model
 
 
 def find_neutral_frame(driver: LandmarkSequence, source: LandmarkSequence) -> int:
     """The driver's frame most like the source in head rotation, mouth, lids and gaze; the first of near equals."""
-    driven, own = split_motion(driver), split_motion(source)
-    turn = rotation_matrices(driven.head.rotation) @ rotation_matrices(own.head.rotation).transpose(0, 2, 1)
-    angle = np.linalg.norm(rotation_vectors(turn), axis=1)
-    face, own_face = face_model() + driven.offsets, face_model() + own.offsets
-    lips = np.abs(lip_gaps(face) - lip_gaps(own_face)).mean(axis=1)
-    lids = np.abs(lid_openness(face) - lid_openness(own_face)).max(axis=1)
-    usual = np.median(lid_openness(face), axis=0)
-    blinking = np.clip(1 - lid_openness(face) / (0.75 * usual), 0, 1).max(axis=1)
-    typical = np.median(driven.offsets, axis=0)  # expressions far from the driver's usual face make a poor neutral
-    unusual = np.linalg.norm((driven.offsets - typical)[:, MOUTH], axis=2).mean(axis=1)
-    shape = np.linalg.norm(driven.offsets - own.offsets, axis=2)[:, 48:].mean(axis=1)
-    cost = angle + 2 * lips + 0.5 * lids + 2 * blinking + unusual + 2 * shape
+    own = split_motion(source)
+    sample = split_motion(_spread(driver)).offsets
+    usual_lids = np.median(lid_openness(face_model() + sample), axis=0)
+    usual_face = np.median(sample, axis=0)
+    parts = [driver[start : start + CHUNK] for start in range(0, len(driver), CHUNK)]
+    cost = np.concatenate([_unlikeness(split_motion(part), own, usual_lids, usual_face) for part in parts])
     cost[~driver.detected] = np.inf
     return int(np.argmax(cost <= cost.min() + 0.03))
+
+
+def _unlikeness(driver: FaceMotion, source: FaceMotion, usual_lids: Points, usual_face: Points) -> Points:
+    """(frames,) how far the driver is from the source's pose and expression, and from the driver's own usual face."""
+    turn = rotation_matrices(driver.head.rotation) @ rotation_matrices(source.head.rotation)[0].T
+    angle = np.linalg.norm(rotation_vectors(turn), axis=1)
+    face, own = face_model() + driver.offsets, face_model() + source.offsets
+    opened = lid_openness(face)
+    lips = np.abs(lip_gaps(face) - lip_gaps(own)).mean(axis=1)
+    lids = np.abs(opened - lid_openness(own)).max(axis=1)
+    blinking = np.clip(1 - opened / (0.75 * usual_lids), 0, 1).max(axis=1)
+    unusual = np.linalg.norm((driver.offsets - usual_face)[:, MOUTH], axis=2).mean(axis=1)
+    shape = np.linalg.norm(face - own, axis=2)[:, 48:].mean(axis=1)
+    return np.asarray(angle + 2 * lips + 0.5 * lids + 2 * blinking + unusual + 2 * shape)
+
+
+def _spread(driver: LandmarkSequence, most: int = 512) -> LandmarkSequence:
+    """At most so many frames that show the face, spread over the sequence: enough for medians."""
+    seen = np.flatnonzero(driver.detected)
+    chosen = seen[np.linspace(0, len(seen) - 1, min(most, len(seen))).astype(int)]
+    return replace(driver, **{name: getattr(driver, name)[chosen] for name in ARRAYS})
 
 
 def lid_openness(face: Points) -> Points:
@@ -112,33 +169,6 @@ def lip_gaps(face: Points) -> Points:
     return np.stack([np.linalg.norm(face[:, upper] - face[:, lower], axis=1) for upper, lower in LIP_PAIRS], axis=1)
 
 
-def _retarget_head(driver: HeadMotion, source: HeadMotion, neutral: int, motion: Motion) -> HeadMotion:
-    driven = rotation_matrices(driver.rotation)
-    if motion == "relative":
-        driven = driven @ driven[neutral].T @ rotation_matrices(source.rotation)[0]
-    size_ratio = source.scale[0] / driver.scale[neutral]
-    return HeadMotion(
-        rotation=rotation_vectors(driven),
-        scale=driver.scale * size_ratio,
-        position=source.position + (driver.position - driver.position[neutral]) * size_ratio,
-    )
-
-
-def _retarget_offsets(driver: Points, source: Points, neutral: int, motion: Motion) -> Points:
-    """(frames, 68, 3) offsets of the source's face."""
-    model = face_model()
-    start = driver[neutral] if motion == "relative" else source
-    size = _part_sizes(model + source) / _part_sizes(model + start)
-    offsets = source + (driver - start) * np.clip(size, 0.6, 1.6)[:, None]
-    if motion == "absolute":
-        offsets[:, :48] = source[:48] + (driver - driver[neutral])[:, :48]
-    face = model + offsets
-    _set_lids(face, model + driver, model + source, neutral)
-    mouth_size = float(np.clip(size[CORNERS[0]], 0.6, 1.6))
-    _set_lips(face, CLOSED_LIPS + np.maximum(lip_gaps(model + driver) - CLOSED_LIPS, 0) * mouth_size)
-    return face - model
-
-
 def _part_sizes(face: Points) -> Points:
     """(68,) size of the part that each point of (68, 3) belongs to: eye width, mouth width, or 1 for the rest."""
     sizes = np.ones(len(face))
@@ -148,11 +178,8 @@ def _part_sizes(face: Points) -> Points:
     return sizes
 
 
-def _set_lids(face: Points, driver: Points, source: Points, neutral: int) -> None:
-    """Close and open the lids of (frames, 68, 3) by the driver's openness, each eye in terms of its own range."""
-    opened = lid_openness(driver)
-    usual = np.maximum(opened[neutral], 0.6 * np.percentile(opened, 80, axis=0))
-    share = np.clip((opened - CLOSED_LIDS) / np.maximum(usual - CLOSED_LIDS, 0.05), 0, 1.8)
+def _set_lids(face: Points, source: Points, share: Points) -> None:
+    """Open the lids of (frames, 68, 3) to a share (frames, 2) of how far they are open in the source (68, 3)."""
     for side, eye in enumerate(EYES):
         gaps, width, up = _lid_gaps(face, eye)
         rest = _lid_gaps(source[None], eye)[0]  # (1, 2)

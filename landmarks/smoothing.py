@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmarks.motion import FaceMotion, HeadMotion, split_motion
-from landmarks.types import BROWS, LEFT_EYE, MOUTH, RIGHT_EYE, LandmarkSequence
+from landmarks.types import ARRAYS, LEFT_EYE, MOUTH, RIGHT_EYE, LandmarkSequence
 
 Array = NDArray[np.floating[Any]]
+PUPILS = slice(66, 68)
+CHUNK = 512  # frames at a time, so that memory does not grow with the length of the video
 
 
 def fill_gaps(sequence: LandmarkSequence) -> LandmarkSequence:
@@ -48,34 +50,46 @@ class Smoother:
 
     def __call__(self, sequence: LandmarkSequence) -> LandmarkSequence:
         """The smoothed sequence, of the same length and timing."""
-        if len(sequence) < 3:
-            return sequence
+        time, reach_s = sequence.timestamps_s, 3 * sum(max(widths) for widths in (self.head_s, self.face_s))
+        parts = []
+        for start in range(0, len(sequence), CHUNK):
+            end = min(start + CHUNK, len(sequence))
+            low, high = np.searchsorted(time, (time[start] - reach_s, time[end - 1] + reach_s), "right")
+            parts.append(self._smooth(sequence[int(low) : int(high)])[start - int(low) : end - int(low)])
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS}
+        return replace(sequence, **arrays)
+
+    def scaled(self, factor: float) -> Smoother:
+        """The same with all widths and the noise multiplied."""
+        widths = {name: tuple(factor * s for s in getattr(self, name)) for name in ("head_s", "face_s", "mouth_s", "eyes_s")}
+        return replace(self, **widths, noise=factor * self.noise)  # type: ignore[arg-type]
+
+    def _smooth(self, sequence: LandmarkSequence) -> LandmarkSequence:
         motion = split_motion(sequence)
-        time, head = sequence.timestamps_s, motion.head
-        unit = float(np.median(head.scale))
+        time, head, noise = sequence.timestamps_s, motion.head, self.noise
+        noise_px = noise * head.scale[:, None]
         smooth_head = HeadMotion(
-            rotation=adaptive_mean(head.rotation, time, self.head_s, 2 * self.noise),
-            scale=adaptive_mean(head.scale[:, None], time, self.head_s, self.noise * unit)[:, 0],
-            position=adaptive_mean(head.position, time, self.head_s, self.noise * unit),
+            rotation=adaptive_mean(head.rotation, time, self.head_s, 2 * noise),
+            scale=adaptive_mean(head.scale[:, None], time, self.head_s, noise_px)[:, 0],
+            position=adaptive_mean(head.position, time, self.head_s, noise_px),
         )
         offsets = motion.offsets
-        smooth = adaptive_mean(offsets, time, self.face_s, self.noise)
-        for part in (RIGHT_EYE, LEFT_EYE, slice(66, 68)):
-            smooth[:, part] = adaptive_mean(offsets[:, part], time, self.eyes_s, self.noise)
-        smooth[:, MOUTH] = adaptive_mean(offsets[:, MOUTH], time, self.mouth_s, self.noise)
-        smooth[:, BROWS] = adaptive_mean(offsets[:, BROWS], time, self.face_s, self.noise)
+        smooth = adaptive_mean(offsets, time, self.face_s, noise)
+        for part in (RIGHT_EYE, LEFT_EYE, PUPILS):
+            smooth[:, part] = adaptive_mean(offsets[:, part], time, self.eyes_s, noise)
+        smooth[:, MOUTH] = adaptive_mean(offsets[:, MOUTH], time, self.mouth_s, noise)
         result = FaceMotion(smooth_head, motion.eyes, motion.mouth).with_offsets(smooth)
-        translation = adaptive_mean(sequence.translation, time, self.head_s, self.noise * float(sequence.translation[:, 2].mean()))
+        distance = sequence.translation[:, 2:]
         return replace(
             sequence,
             points=result.points,
             rotation=smooth_head.rotation.astype(np.float32),
-            translation=translation.astype(np.float32),
-            eye_openness=adaptive_mean(sequence.eye_openness, time, self.eyes_s, self.noise).astype(np.float32),
+            translation=adaptive_mean(sequence.translation, time, self.head_s, noise * distance).astype(np.float32),
+            eye_openness=adaptive_mean(sequence.eye_openness, time, self.eyes_s, noise).astype(np.float32),
         )
 
 
-def adaptive_mean(values: Array, time_s: Array, widths_s: tuple[float, float], noise: float) -> NDArray[np.float64]:
+def adaptive_mean(values: Array, time_s: Array, widths_s: tuple[float, float], noise: float | Array) -> NDArray[np.float64]:
     """Mix of a narrow and a wide Gaussian mean over time, by how far the two differ (see `Smoother`).
 
     Args:

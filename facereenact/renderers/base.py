@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from landmarks import LandmarkSequence
 
 Image = NDArray[np.uint8]
+Borrowed = Iterable[tuple[Image, NDArray[Any]]]
 
 
 class Renderer(Protocol):
@@ -18,11 +19,12 @@ class Renderer(Protocol):
 
     name: str
 
-    def render(self, motion: LandmarkSequence, driver: Iterable[tuple[Image, NDArray[Any]]] | None = None) -> Iterator[Image]:
+    def render(self, motion: Iterable[LandmarkSequence], driver: Borrowed | None = None) -> Iterator[Image]:
         """The source with its landmarks where `motion` says, frame by frame.
 
         Args:
-            motion: retargeted landmarks, pixels of the source picture.
+            motion: retargeted landmarks in pixels of the source picture, one frame at a time (a LandmarkSequence is
+                such an iterable).
             driver: the driver's frames with their own points (68, 2), one pair a frame of `motion`, for renderers that
                 borrow from it; None where only landmarks are at hand.
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import repeat
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facereenact.renderers.background import fill_behind, generous, person_matte
+from facereenact.renderers.base import Borrowed
 from facereenact.renderers.eyes import Eyeball
 from facereenact.renderers.mouth import ColourMatch, DriverFrame, MouthInterior, skin_colour
 from facereenact.renderers.portrait import Portrait
@@ -55,7 +55,7 @@ class WarpRenderer:
         self._eyes = [Eyeball(image, self.portrait, side) for side in (0, 1)]
         self._mouth = MouthInterior(image, self.portrait)
 
-    def render(self, motion: LandmarkSequence, driver: Iterable[tuple[Image, NDArray[Any]]] | None = None) -> Iterator[Image]:
+    def render(self, motion: Iterable[LandmarkSequence], driver: Borrowed | None = None) -> Iterator[Image]:
         """See `Renderer.render`; the inside of the mouth is the driver's where its frames are given."""
         match: ColourMatch | None = None
         for frame, driven in zip(motion, driver or repeat(None), strict=False):

@@ -1,0 +1,98 @@
+"""`facereenact drive`."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import click
+
+from facereenact.cli.options import common_options, dataclass_options
+from facereenact.settings import DriveSettings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from facereenact.drive import DriveResult
+
+
+@click.command()
+@dataclass_options(DriveSettings, name="settings")
+@common_options
+def drive(settings: DriveSettings) -> None:
+    """Animate a face with the motion of a video.
+
+    The face of the source moves its head, eyes and mouth as the driver does; it keeps its own shape. The sound of the
+    driver is kept.
+
+    \b
+    facereenact drive --source face.png --driver talk.mp4
+    facereenact drive -s painting.jpg -d talk.mp4 -o out.mp4 --compare
+    """
+    from facereenact.drive import drive as run
+
+    with ProgressBars() as bars:
+        result = run(settings, progress=bars)
+    show(result)
+
+
+class ProgressBars:
+    """One bar per stage with frames per second and time left; nothing where the output is no terminal."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, float] = {}
+
+    def __enter__(self) -> ProgressBars:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from facereenact.console import console
+
+        if console().is_terminal:
+            columns = (
+                TextColumn("{task.description:<10}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]:>6} frames/s"),
+                TimeRemainingColumn(compact=True),
+            )
+            self._bars = self._stack.enter_context(Progress(*columns, console=console()))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        if self._bars is None:
+            return
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total, rate="-")
+            self._started[stage] = time.perf_counter()
+        rate = done / max(time.perf_counter() - self._started[stage], 1e-6)
+        self._bars.update(self._tasks[stage], completed=done, total=total, rate=f"{rate:.0f}")
+
+
+def show(result: DriveResult) -> None:
+    """The short table at the end."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    rows = {
+        "written": str(result.output),
+        "compared": str(result.compare) if result.compare else "",
+        "renderer": f"{result.renderer} ({result.renderer_reason})",
+        "frames": f"{result.frames}, {float(result.rate):.5g} per second, {result.size[0]}x{result.size[1]}"
+        + (f", {result.frames_filled} without a face filled in" if result.frames_filled else ""),
+        "neutral": f"driver frame {result.neutral_frame}",
+        "sound": "kept" if result.has_audio else "none",
+        "time": ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result.seconds.items()),
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, escape(value))
+    Console().print(table)

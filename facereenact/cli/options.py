@@ -1,0 +1,190 @@
+"""Options of commands, made from the fields of frozen dataclasses: one definition for the API and the command line.
+
+    @dataclass(frozen=True)
+    class DriveOptions:
+        source: Path = field(metadata={"help": "Portrait to animate.", "flags": ("-s",), "metavar": "IMAGE"})
+        compare: bool = field(default=False, metadata={"help": "Add source, driver and result side by side."})
+
+    @click.command()
+    @dataclass_options(DriveOptions)
+    @common_options
+    def drive(options: DriveOptions) -> None: ...
+
+A field needs `help` in its metadata. Optional entries: `flags` (more names), `metavar`, `parse` (a function of a string
+that raises ValueError, for types not listed in `option_type`), `negative` (the name that switches a bool off) and `cli` (False: for the API only).
+"""
+
+from __future__ import annotations
+
+import logging
+import types
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
+from fractions import Fraction
+from functools import wraps
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import click
+from click.core import ParameterSource
+
+from facereenact.console import show_libraries, show_log
+
+Result = TypeVar("Result")
+
+
+def dataclass_options(cls: type, name: str = "options") -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Give a command one option per field of `cls`, and pass it the instance as the argument `name`.
+
+    A field without a default is required. Only what the user gave reaches the constructor, so the defaults stay the
+    dataclass's own. A ValueError of the constructor is shown as wrong usage.
+
+    Raises:
+        TypeError: a field has no help, or a type that needs `parse`.
+    """
+    hints = get_type_hints(cls)
+    exposed = [field for field in fields(cls) if field.init and field.metadata.get("cli", True)]
+
+    def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
+        @wraps(function)
+        def with_instance(**values: Any) -> Result:
+            given = {field.name: values.pop(field.name) for field in exposed}
+            return function(**{name: construct(cls, given)}, **values)
+
+        command: Callable[..., Result] = with_instance
+        for field in reversed(exposed):
+            command = field_option(field, hints[field.name])(command)
+        return command
+
+    return decorate
+
+
+def construct(cls: type, values: dict[str, Any]) -> Any:
+    """An instance of `cls` from the values that the user gave, the rest left to the defaults of the dataclass."""
+    ctx = click.get_current_context()
+    given = {name: value for name, value in values.items() if ctx.get_parameter_source(name) not in UNSET_SOURCES}
+    try:
+        return cls(**given)
+    except ValueError as error:
+        raise click.UsageError(str(error), ctx) from error
+
+
+UNSET_SOURCES = (None, ParameterSource.DEFAULT)
+
+
+def field_option(field: Field[Any], hint: Any) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """The click option of one dataclass field."""
+    if not field.metadata.get("help"):
+        raise TypeError(f"the field {field.name} needs metadata={{'help': ...}} to become an option")
+    long = "--" + field.name.replace("_", "-")
+    flags = tuple(field.metadata.get("flags", ()))
+    settings: dict[str, Any] = {"help": field.metadata["help"], "metavar": field.metadata.get("metavar")}
+    if field.default is not MISSING:
+        settings |= {"default": field.default, "show_default": field.default not in (None, "", ())}
+    elif field.default_factory is not MISSING:
+        settings |= {"default": field.default_factory(), "show_default": True}
+    else:
+        settings["required"] = True
+    if "parse" in field.metadata:
+        settings["type"] = Parsed(field.metadata["parse"], field.metadata.get("metavar", "text"))
+    elif without_none(hint) is bool:
+        long += "/" + field.metadata.get("negative", "--no-" + field.name.replace("_", "-"))
+    else:
+        try:
+            settings |= option_type(without_none(hint))
+        except TypeError as error:
+            raise TypeError(f"the field {field.name} has type {hint}: add `parse` or `cli` to its metadata") from error
+    return click.option(*flags, long, field.name, **settings)
+
+
+def without_none(hint: Any) -> Any:
+    """`X` for `X | None`, anything else unchanged."""
+    if get_origin(hint) not in (Union, types.UnionType):
+        return hint
+    members = [member for member in get_args(hint) if member is not type(None)]
+    return members[0] if len(members) == 1 else hint
+
+
+def option_type(hint: Any) -> dict[str, Any]:
+    """The settings of `click.option` that read a value of this type.
+
+    Raises:
+        TypeError: there is no obvious reading.
+    """
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint in (int, float, str):
+        return {"type": hint}
+    if hint is Path:
+        return {"type": click.Path(path_type=Path)}
+    if hint is Fraction:
+        return {"type": Parsed(fraction, "fraction")}
+    if origin is Literal:
+        return {"type": click.Choice(arguments)}
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return {**option_type(arguments[0]), "multiple": True}
+    if origin is tuple and arguments:
+        return {"type": click.Tuple([option_type(member)["type"] for member in arguments])}
+    raise TypeError(f"{hint} cannot be read from the command line")
+
+
+class Parsed(click.ParamType[Any]):
+    """Reads a value with a function that raises ValueError."""
+
+    def __init__(self, parse: Callable[[str], Any], name: str) -> None:
+        self.parse = parse
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def fraction(text: str) -> Fraction:
+    """An exact rate: "25", "30000/1001", or an NTSC rate by its rounded name ("29.97" is 30000/1001)."""
+    try:
+        return NTSC_RATES.get(text) or Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError(f"{text!r} is not a number or a fraction such as 30000/1001") from error
+
+
+NTSC_RATES = {
+    "23.976": Fraction(24000, 1001),
+    "23.98": Fraction(24000, 1001),
+    "29.97": Fraction(30000, 1001),
+    "59.94": Fraction(60000, 1001),
+    "119.88": Fraction(120000, 1001),
+}
+
+
+def common_options(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Add `-v/--verbose` and `--debug`, which may stand before or after the name of the command."""
+    for flags, text in reversed(COMMON_OPTIONS):
+        function = click.option(*flags, is_flag=True, expose_value=False, callback=set_verbosity, help=text)(function)
+    return function
+
+
+COMMON_OPTIONS = (
+    (("-v", "--verbose"), "Tell more about what is done."),
+    (("--debug",), "Show debug messages, tracebacks and what the libraries write."),
+)
+
+
+def set_verbosity(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Remember that the flag was given at either place, and show messages accordingly."""
+    asked: set[str | None] = ctx.find_root().meta.setdefault(ASKED, set())
+    if value:
+        asked.add(param.name)
+    show_log(logging.DEBUG if "debug" in asked else logging.INFO if "verbose" in asked else logging.WARNING)
+    if "debug" in asked:
+        show_libraries()
+
+
+ASKED = "facereenact.asked"  # the key, in the root context, of the common options that were given
+
+
+def debug_requested(ctx: click.Context) -> bool:
+    return "debug" in ctx.find_root().meta.get(ASKED, set())

@@ -1,0 +1,233 @@
+"""drive(): from a portrait and a driver to a finished video. The one function behind `facereenact drive`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facereenact.driver import Driver, Progress, borrowable, open_driver
+from facereenact.errors import FacereenactError, InputError, OutputError
+from facereenact.images import write_image
+from facereenact.output_target import OutputTarget
+from facereenact.renderers.warp import WarpRenderer
+from facereenact.settings import IMAGE_OUTPUTS, DriveSettings
+from facereenact.sidecar import sidecar_path, write_sidecar
+from facereenact.source import Source, read_source
+from facereenact.streams import ahead
+from facereenact.video import OUTPUT_SUFFIXES, VideoWriter
+from landmarks import LandmarkSequence
+from landmarks.retargeting import Retargeter
+from landmarks.smoothing import Smoother, fill_gaps
+from landmarks.storage import SUFFIX, save_landmarks
+
+Image = NDArray[np.uint8]
+
+log = logging.getLogger(__name__)
+
+SMOOTHERS = {"light": Smoother().scaled(0.5), "normal": Smoother(), "strong": Smoother().scaled(2)}
+PANEL_PX = 512  # most of a comparison panel's height
+
+
+@dataclass
+class DriveResult:
+    """What was made, and how."""
+
+    output: Path
+    renderer: str
+    renderer_reason: str
+    size: tuple[int, int]  # width, height, pixels
+    rate: Fraction  # frames per second
+    frames: int
+    frames_filled: int  # driver frames without a face, interpolated
+    neutral_frame: int  # of the driver, from 0
+    has_audio: bool
+    compare: Path | None = None
+    seconds: dict[str, float] = field(default_factory=dict)  # wall time by stage
+
+
+def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> DriveResult:
+    """Animate the source with the motion of the driver and write the result.
+
+    Nothing is left behind when it fails or is interrupted; a finished result has a `.json` sidecar.
+
+    Args:
+        settings: what to do.
+        progress: told the stage, the frames done, and the frames in all (None where unknown).
+
+    Raises:
+        InputError: the source or the driver cannot be used; FaceNotFoundError where it shows no face.
+        OutputError: the result cannot be written.
+    """
+    clock = Clock()
+    name, reason = choose_renderer(settings.renderer)
+    output = settings.output_path
+    _check_outputs(settings, output)
+    driver = open_driver(settings)
+    if output.suffix.lower() in IMAGE_OUTPUTS and not driver.is_still:
+        raise OutputError(f"{output}: a moving driver makes a video; end in .mp4, .webm or .gif")
+    source = read_source(settings.source, face=settings.face, crop=settings.crop, size=settings.size)
+    clock.lap("source")
+
+    track = fill_gaps(driver.track(progress))
+    clock.lap("tracking")
+    if settings.save_landmarks:
+        save_landmarks(track, settings.save_landmarks)
+    filled = int((~track.detected).sum())
+    if filled:
+        log.warning("%d of %d driver frames show no face; their motion is filled in", filled, len(track))
+    if settings.smooth != "none":
+        track = SMOOTHERS[settings.smooth](track)
+    retargeter = _retargeter(settings, driver, source, track)
+    renderer = WarpRenderer(source.image, source.mesh, source.landmarks, matte=source.matte)
+    clock.lap("preparation")
+
+    result = DriveResult(
+        output=output,
+        renderer=name,
+        renderer_reason=reason,
+        size=source.size,
+        rate=driver.rate,
+        frames=len(track),
+        frames_filled=filled,
+        neutral_frame=retargeter.neutral_frame,
+        has_audio=driver.audio is not None and output.suffix.lower() in AUDIO_OUTPUTS,
+    )
+    borrowed = None if settings.mouth == "painted" or not driver.shows_face else borrowable(driver, track)
+    pictures = renderer.render(retargeter.frames(track), borrowed)
+    if output.suffix.lower() in IMAGE_OUTPUTS:
+        write_image(output, next(pictures))
+    else:
+        _write_videos(settings, source, driver, track, pictures, result, progress)
+    clock.lap("rendering")
+    result.seconds = clock.laps
+    write_sidecar(output, {"settings": asdict(settings), "result": asdict(result), "tracker": track.tracker})
+    return result
+
+
+def choose_renderer(wanted: str) -> tuple[str, str]:
+    """The renderer to use and why.
+
+    Raises:
+        FacereenactError: the wanted renderer cannot run here.
+    """
+    if wanted == "diffusion":
+        raise FacereenactError("this version has no diffusion renderer yet; use --renderer warp, which needs no checkpoints")
+    return "warp", "asked for" if wanted == "warp" else "auto: the renderer that needs no checkpoints"
+
+
+class Clock:
+    """Wall time of consecutive stages."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 3)
+        self._last = now
+
+
+def compare_path(output: Path) -> Path:
+    """`face.compare.mp4` for `face.mp4`, `face.compare` for a folder."""
+    return output.with_name(f"{output.stem}.compare{output.suffix}")
+
+
+AUDIO_OUTPUTS = (".mp4", ".mov", ".mkv", ".webm")
+
+
+def _check_outputs(settings: DriveSettings, output: Path) -> None:
+    """Everything that can be known before the work.
+
+    Raises:
+        OutputError: a result exists already or cannot be put where it shall go.
+        InputError: a result would replace an input.
+    """
+    for path in (settings.source, settings.driver):
+        if output.resolve() == path.resolve():
+            raise InputError(f"{output} is an input; choose another output")
+    if output.suffix.lower() in IMAGE_OUTPUTS:
+        if settings.compare:
+            raise InputError("--compare makes a video: it does not go with a single picture")
+        OutputTarget(output, suffixes=IMAGE_OUTPUTS, overwrite=settings.overwrite)
+    else:
+        OutputTarget(output, suffixes=OUTPUT_SUFFIXES, overwrite=settings.overwrite)
+    if settings.compare:
+        OutputTarget(compare_path(output), suffixes=OUTPUT_SUFFIXES, overwrite=settings.overwrite)
+    OutputTarget(sidecar_path(output), suffixes=(".json",), overwrite=settings.overwrite)
+    if settings.save_landmarks:
+        if not settings.save_landmarks.name.endswith(SUFFIX):
+            raise OutputError(f"{settings.save_landmarks}: the name of a landmark file ends in {SUFFIX}")
+        OutputTarget(settings.save_landmarks, suffixes=(".safetensors",), overwrite=settings.overwrite)
+
+
+def _retargeter(settings: DriveSettings, driver: Driver, source: Source, track: LandmarkSequence) -> Retargeter:
+    motion = settings.motion
+    if driver.is_still and motion == "relative":
+        log.warning("a still driver has no motion of its own; its pose and mouth are taken as they are (--motion absolute)")
+        motion = "absolute"
+    try:
+        return Retargeter(track, source.landmarks, motion=motion, neutral_frame=settings.neutral_frame)
+    except ValueError as error:
+        raise InputError(f"--neutral-frame: {error}") from error
+
+
+def _write_videos(
+    settings: DriveSettings,
+    source: Source,
+    driver: Driver,
+    track: LandmarkSequence,
+    pictures: Iterator[Image],
+    result: DriveResult,
+    progress: Progress,
+) -> None:
+    """Encode the pictures, and the comparison where asked for, while they are made."""
+    sound = {"audio_from": driver.audio, "audio_start_s": settings.start, "audio_end_s": settings.end}
+    with ExitStack() as stack:
+        writer = stack.enter_context(
+            VideoWriter(result.output, source.size, driver.rate, overwrite=settings.overwrite, **sound)  # type: ignore[arg-type]
+        )
+        panels = None
+        if settings.compare:
+            result.compare = compare_path(result.output)
+            panels = Panels(source.image, track.size)
+            beside = stack.enter_context(
+                VideoWriter(result.compare, panels.size, driver.rate, overwrite=settings.overwrite, **sound)  # type: ignore[arg-type]
+            )
+        stream = stack.enter_context(closing(ahead(pictures)))
+        originals = stack.enter_context(closing(ahead(driver.images()))) if panels else None
+        for index, picture in enumerate(stream):
+            time_s = float(track.timestamps_s[index])
+            writer.write(picture, time_s)
+            if panels and originals:
+                beside.write(panels.join(next(originals), picture), time_s)
+            progress("rendering", index + 1, len(track))
+
+
+class Panels:
+    """Source, driver and result side by side, of one height."""
+
+    def __init__(self, source: Image, driver_size: tuple[int, int]) -> None:
+        self._height = min(PANEL_PX, source.shape[0]) // 2 * 2
+        self._source = self._fitted(source)
+        driver_width = self._width(*driver_size)
+        self.size = (2 * self._source.shape[1] + driver_width, self._height)
+
+    def join(self, driver: Image, result: Image) -> Image:
+        return np.hstack([self._source, self._fitted(driver), self._fitted(result)])
+
+    def _width(self, width: int, height: int) -> int:
+        return max(2, round(width * self._height / height / 2) * 2)
+
+    def _fitted(self, image: Image) -> Image:
+        size = (self._width(image.shape[1], image.shape[0]), self._height)
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,144 @@
+"""The driver: a video, a still picture or a landmark file, behind one interface."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facereenact.errors import FaceNotFoundError, InputError
+from facereenact.settings import DriveSettings
+from facereenact.streams import ahead
+from facereenact.video import VideoReader
+from landmarks import LandmarkSequence
+from landmarks.mediapipe_tracker import MediaPipeTracker, track
+from landmarks.storage import SUFFIX, load_landmarks
+from landmarks.types import ARRAYS
+
+Image = NDArray[np.uint8]
+Progress = Callable[[str, int, int | None], None]
+
+log = logging.getLogger(__name__)
+
+
+class Driver(Protocol):
+    """Where the motion comes from."""
+
+    rate: Fraction
+    is_still: bool
+    audio: Path | None  # the file whose sound belongs to the motion
+    shows_face: bool  # whether `images` are pictures of the face, not only its points
+
+    def track(self, progress: Progress) -> LandmarkSequence:
+        """The landmarks of every frame; frames without a face are not filled in."""
+        ...
+
+    def images(self) -> Iterator[Image]:
+        """The frames again, in step with the landmarks, for looking at and borrowing from."""
+        ...
+
+
+def open_driver(settings: DriveSettings) -> Driver:
+    """The driver that the settings name.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return LandmarkDriver(settings) if settings.driver.name.endswith(SUFFIX) else VideoDriver(settings)
+
+
+class VideoDriver:
+    """A video, GIF, folder of images or single image."""
+
+    shows_face = True
+
+    def __init__(self, settings: DriveSettings) -> None:
+        self._reader = VideoReader(settings.driver, start_s=settings.start, end_s=settings.end, fps=settings.fps)
+        self._path, self._face = settings.driver, settings.driver_face
+        self.rate = self._reader.info.rate
+        self.is_still = self._reader.info.frame_count == 1
+        self.audio = settings.driver if self._reader.info.has_audio else None
+
+    def track(self, progress: Progress) -> LandmarkSequence:
+        total = self._reader.info.frame_count
+
+        def frames() -> Iterator[tuple[Image, float]]:
+            for index, frame in enumerate(ahead(self._reader)):
+                progress("tracking", index, total)
+                yield frame.image, frame.timestamp_s
+
+        with MediaPipeTracker(face=self._face) as tracker:
+            try:
+                sequence = track(frames(), tracker)
+            except FaceNotFoundError:
+                raise FaceNotFoundError(
+                    f"{self._path}: no frame shows a face that can be found; use a video of one person facing the camera"
+                ) from None
+            if tracker.faces_seen > 1 and self._face == "largest":
+                log.warning(
+                    "%s shows %d faces; the largest drives (--driver-face chooses another)", self._path, tracker.faces_seen
+                )
+        progress("tracking", len(sequence), len(sequence))
+        return sequence
+
+    def images(self) -> Iterator[Image]:
+        return (frame.image for frame in self._reader)
+
+
+class LandmarkDriver:
+    """A track that was saved before. It shows nobody: the driver stays private."""
+
+    audio = None
+    shows_face = False
+
+    def __init__(self, settings: DriveSettings) -> None:
+        self._sequence = _trimmed(load_landmarks(settings.driver), settings)
+        self.is_still = len(self._sequence) == 1
+        steps = np.diff(self._sequence.timestamps_s)
+        self.rate = Fraction(1 / float(np.median(steps))).limit_denominator(1001) if len(steps) else Fraction(25)
+
+    def track(self, progress: Progress) -> LandmarkSequence:
+        progress("tracking", len(self._sequence), len(self._sequence))
+        return self._sequence
+
+    def images(self) -> Iterator[Image]:
+        """The points on black: all that is known of the driver."""
+        width, height = self._sequence.size
+        radius = max(1, round(min(width, height) / 200))
+        for points in self._sequence.points:
+            canvas = np.zeros((height, width, 3), np.uint8)
+            for x, y in points:
+                cv2.circle(canvas, (int(x), int(y)), radius, (0, 255, 0), -1, cv2.LINE_AA)
+            yield canvas
+
+
+def _trimmed(sequence: LandmarkSequence, settings: DriveSettings) -> LandmarkSequence:
+    """The part from start to end, at the wanted rate, timed from 0."""
+    time = sequence.timestamps_s
+    step = float(np.median(np.diff(time))) if len(time) > 1 else 0.04
+    end = min(time[-1] + step, settings.end if settings.end is not None else np.inf)
+    if settings.fps is None:
+        wanted = time[(time >= settings.start - 1e-6) & (time < end - 1e-6)]
+    else:
+        wanted = np.arange(settings.start, end - 1e-6, float(1 / settings.fps))
+    if not len(wanted):
+        raise InputError(f"{settings.driver} has no frame from {settings.start:g} s on; it lasts {time[-1] + step:.2f} s")
+    held = np.maximum(np.searchsorted(time, wanted + 1e-6, "right") - 1, 0)
+    arrays = {name: getattr(sequence, name)[held] for name in ARRAYS}
+    arrays["timestamps_s"] = wanted - (wanted[0] if settings.fps is None else settings.start)
+    if not arrays["detected"].any():
+        raise FaceNotFoundError(f"{settings.driver}: no frame from {settings.start:g} s on shows a face")
+    return replace(sequence, **arrays)
+
+
+def borrowable(driver: Driver, track: LandmarkSequence) -> Iterable[tuple[Image, NDArray[np.float32]]]:
+    """The driver's frames with their points, for renderers that borrow from them."""
+    return zip(driver.images(), track.points, strict=False)
+

@@ -1,0 +1,290 @@
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+import facereenact
+from facereenact import cli
+from facereenact.cli.options import common_options, dataclass_options, fraction
+from facereenact.errors import InputError
+
+HEAVY = ("torch", "diffusers", "transformers", "mediapipe", "cv2", "numba", "numpy", "rich")
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def run_command(body: Callable[[], object], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    """The outcome of `facereenact ARGUMENTS`, with a command `act` that runs `body`."""
+    command = click.command("act")(common_options(lambda: body()))
+    monkeypatch.setattr(cli.LazyCommand, "load", lambda self: command)
+    monkeypatch.setitem(cli.COMMANDS, "act", cli.LazyCommand("nowhere:act", "Act."))
+    return CliRunner().invoke(cli.main, list(arguments))
+
+
+def raising(error: BaseException) -> Callable[[], object]:
+    def body() -> object:
+        raise error
+
+    return body
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = f"""
+import json, sys
+from facereenact.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    print(json.dumps([name for name in {HEAVY} if name in sys.modules]), file=sys.stderr)
+"""
+    done = python(code)
+    assert json.loads(done.stderr) == []
+    assert all(f"{name} " in done.stdout for name in cli.COMMANDS)
+
+
+def test_help_is_instant() -> None:
+    def measure() -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "facereenact", "--help"], capture_output=True, check=True)
+        return time.perf_counter() - start
+
+    assert min(measure() for _ in range(5)) < 0.3
+
+
+def test_version() -> None:
+    assert CliRunner().invoke(cli.main, ["--version"]).output.split()[-1] == facereenact.__version__
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_loads_and_takes_the_common_options(name: str) -> None:
+    command = cli.COMMANDS[name].load()
+    assert {"verbose", "debug"} <= {parameter.name for parameter in command.params}
+    assert command.help
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "message"),
+    [
+        (InputError("no such file: a.png"), 1, "error: no such file: a.png\n"),
+        (ZeroDivisionError("by zero"), 1, "error: ZeroDivisionError: by zero; run again with --debug"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (click.UsageError("wrong"), 2, "Error: wrong"),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(
+    error: BaseException, exit_code: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run_command(raising(error), monkeypatch, "act")
+    assert done.exit_code == exit_code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [("--debug", "act"), ("act", "--debug")])
+@pytest.mark.parametrize("error", [InputError("no such file"), ZeroDivisionError("no such file")])
+def test_debug_shows_the_traceback_at_either_place(
+    arguments: tuple[str, ...], error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run_command(raising(error), monkeypatch, *arguments)
+    assert done.exit_code == 1
+    assert "Traceback" in done.stderr
+    assert "no such file" in done.stderr.splitlines()[-1]
+    assert "run again" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("act",), ["warning: three"]),
+        (("-v", "act"), ["two", "warning: three"]),
+        (("act", "--verbose"), ["two", "warning: three"]),
+        (("--debug", "act"), ["debug: one", "two", "warning: three"]),
+        (("--debug", "act", "-v"), ["debug: one", "two", "warning: three"]),
+    ],
+)
+def test_messages_by_verbosity(arguments: tuple[str, ...], shown: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def body() -> None:
+        logger = logging.getLogger("landmarks.anything")
+        logger.debug("one")
+        logger.info("two")
+        logger.warning("three")
+
+    assert run_command(body, monkeypatch, *arguments).stderr.splitlines() == shown
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    done = CliRunner().invoke(cli.main, ["dirve"])
+    assert done.exit_code == 2
+    assert "dirve" in done.stderr
+
+
+def test_library_chatter_is_dropped_and_the_rest_kept() -> None:
+    done = python("""
+import os, sys
+from facereenact.console import quiet_libraries, show_libraries
+quiet_libraries()
+os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\\n")
+os.write(2, b"a C++ message\\n")
+print("a Python message", file=sys.stderr)
+show_libraries()
+os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called\\n")
+""")
+    assert sorted(done.stderr.splitlines()) == [
+        "WARNING: All log messages before absl::InitializeLog() is called",
+        "a C++ message",
+        "a Python message",
+    ]
+
+
+def test_mediapipe_says_nothing() -> None:
+    done = python("""
+from facereenact.console import quiet_libraries
+quiet_libraries()
+import mediapipe
+import numpy
+with mediapipe.solutions.face_mesh.FaceMesh(refine_landmarks=True) as mesh:
+    mesh.process(numpy.zeros((64, 96, 3), numpy.uint8))
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def parse_box(text: str) -> tuple[int, int]:
+    width, height = text.split("x")
+    return int(width), int(height)
+
+
+@dataclass(frozen=True)
+class Options:
+    source: Path = field(metadata={"help": "Portrait.", "flags": ("-s",), "metavar": "IMAGE"})
+    rate: Fraction | None = field(default=None, metadata={"help": "Frames a second."})
+    strength: float = field(default=0.5, metadata={"help": "From 0 to 1."})
+    renderer: Literal["auto", "warp"] = field(default="auto", metadata={"help": "Renderer."})
+    compare: bool = field(default=False, metadata={"help": "Panels."})
+    keep_audio: bool = field(default=True, metadata={"help": "Audio."})
+    point_px: tuple[int, int] = field(default=(0, 0), metadata={"help": "A point."})
+    tags: tuple[str, ...] = field(default=(), metadata={"help": "Tags."})
+    box: tuple[int, int] = field(default=(512, 512), metadata={"help": "Size.", "parse": parse_box, "metavar": "WxH"})
+    names: tuple[str, ...] = field(default_factory=lambda: ("a", "b"), metadata={"help": "Names."})
+    on_frame: Callable[[int], None] | None = field(default=None, metadata={"cli": False})
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise ValueError("strength must be between 0 and 1")
+
+
+def invoke(*arguments: str, cls: type = Options) -> tuple[Result, list[Any]]:
+    """The outcome of a command with the options of `cls`, and the instances it received."""
+    received: list[Any] = []
+
+    @click.command()
+    @dataclass_options(cls)
+    def command(options: Any) -> None:
+        received.append(options)
+
+    return CliRunner().invoke(command, arguments), received
+
+
+def test_defaults_are_those_of_the_dataclass() -> None:
+    _, received = invoke("-s", "a.png")
+    assert received == [Options(Path("a.png"))]
+
+
+def test_every_type_is_read() -> None:
+    arguments = (
+        "--source a.png --rate 29.97 --strength 1 --renderer warp --compare --no-keep-audio "
+        "--point-px 3 4 --tags x --tags y --box 640x360 --names c"
+    )
+    _, received = invoke(*arguments.split())
+    assert received == [
+        Options(
+            source=Path("a.png"),
+            rate=Fraction(30000, 1001),
+            strength=1.0,
+            renderer="warp",
+            compare=True,
+            keep_audio=False,
+            point_px=(3, 4),
+            tags=("x", "y"),
+            box=(640, 360),
+            names=("c",),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "'-s' / '--source'"),
+        ("-s a --strength 2", "strength must be between 0 and 1"),
+        ("-s a --strength much", "not a valid float"),
+        ("-s a --rate 1/0", "not a number or a fraction"),
+        ("-s a --renderer magic", "magic"),
+        ("-s a --box 5", "'--box'"),
+        ("-s a --on-frame 5", "--on-frame"),
+    ],
+)
+def test_what_cannot_be_read_is_wrong_usage(arguments: str, message: str) -> None:
+    done, received = invoke(*arguments.split())
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert received == []
+
+
+def test_help_shows_names_defaults_and_choices() -> None:
+    text = " ".join(invoke("--help")[0].output.split())
+    for part in ("-s, --source IMAGE", "--keep-audio / --no-keep-audio", "[auto|warp]", "default: 0.5", "--box WxH"):
+        assert part in text
+    assert "[required]" in text
+    assert "None" not in text
+    assert "on-frame" not in text
+
+
+def test_two_dataclasses_make_one_command() -> None:
+    @dataclass(frozen=True)
+    class Camera:
+        lens: float = field(default=1.0, metadata={"help": "Focal length."})
+
+    received: list[object] = []
+
+    @click.command()
+    @dataclass_options(Options)
+    @dataclass_options(Camera, name="camera")
+    def command(options: Options, camera: Camera) -> None:
+        received.extend((options, camera))
+
+    CliRunner().invoke(command, ["-s", "a", "--lens", "2"])
+    assert received == [Options(Path("a")), Camera(2.0)]
+
+
+def test_a_field_without_help_or_reading_is_refused() -> None:
+    @dataclass(frozen=True)
+    class Silent:
+        size: int = 1
+
+    @dataclass(frozen=True)
+    class Strange:
+        size: dict[str, int] = field(default_factory=dict, metadata={"help": "Sizes."})
+
+    for cls, message in ((Silent, "help"), (Strange, "parse")):
+        with pytest.raises(TypeError, match=message):
+            invoke(cls=cls)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("25", 25), ("30000/1001", Fraction(30000, 1001)), ("12.5", Fraction(25, 2))]
+)
+def test_fractions_are_exact(text: str, rate: Fraction) -> None:
+    assert fraction(text) == rate

@@ -1,0 +1,190 @@
+"""Imports flow one way. The tables below are the rule; a new module of `facereenact` needs a row."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("facereenact", "landmarks", "body", "checkpoints")
+MEDIA = {"landmarks", "body", "checkpoints", "facereenact.video"}
+MODELS = {"facereenact.pipelines", "facereenact.networks"}
+
+# Unit: what it may import of ours, besides itself and the errors.
+DIRECTIONS: dict[str, set[str]] = {
+    "checkpoints": set(),
+    "landmarks": {"checkpoints"},
+    "body": {"checkpoints"},
+    "facereenact.errors": {"checkpoints"},
+    "facereenact.video": set(),
+    "facereenact.networks": set(),
+    "facereenact.pipelines": {"facereenact.networks"},
+    "facereenact.renderers": MEDIA | {"facereenact.pipelines"},
+    "facereenact.settings": set(),
+    "facereenact.streams": set(),
+    "facereenact.sidecar": {"facereenact"},
+    "facereenact.source": MEDIA | {"facereenact.settings"},
+    "facereenact.driver": MEDIA | {"facereenact.settings", "facereenact.streams"},
+    "facereenact.drive": MEDIA
+    | {
+        "facereenact.driver",
+        "facereenact.renderers",
+        "facereenact.settings",
+        "facereenact.sidecar",
+        "facereenact.source",
+        "facereenact.streams",
+    },
+    "facereenact.preprocessing": MEDIA | {"facereenact"},
+    "facereenact.evaluation": MEDIA | {"facereenact", "facereenact.drive", "facereenact.renderers"},
+    "facereenact.training": MEDIA | MODELS | {"facereenact", "facereenact.preprocessing"},
+    "facereenact.bench": MEDIA | MODELS | {"facereenact", "facereenact.drive", "facereenact.renderers"},
+    "facereenact.console": set(),
+    "facereenact.doctor": {"facereenact.machine"},
+    "facereenact.machine": {"facereenact.doctor"},
+    "facereenact.cli": {
+        "facereenact",
+        "facereenact.bench",
+        "facereenact.console",
+        "facereenact.doctor",
+        "facereenact.drive",
+        "facereenact.evaluation",
+        "facereenact.preprocessing",
+        "facereenact.settings",
+        "facereenact.training",
+    },
+    "facereenact.__main__": {"facereenact.cli"},
+    # The package itself only names what others define.
+    "facereenact": {
+        "landmarks",
+        "facereenact.drive",
+        "facereenact.settings",
+        "facereenact.evaluation", "facereenact.preprocessing", "facereenact.training"},
+}
+READERS_AND_WRITERS = tuple(f"facereenact.{kind}" for kind in ("audio", "image", "media", "video"))  # one unit
+EVERYWHERE = ("checkpoints.errors", "facereenact.errors")
+
+LEARNING = {"torch", "torchvision", "diffusers", "transformers", "accelerate"}
+VISION = {"cv2", "mediapipe", "onnxruntime"}
+FORBIDDEN: dict[str, set[str]] = {
+    "landmarks": LEARNING,
+    "body": LEARNING,
+    "checkpoints": LEARNING | VISION,
+    "facereenact.networks": VISION,
+    "facereenact.pipelines": VISION,
+    "facereenact.cli": LEARNING | VISION | {"numba"},
+    "facereenact": LEARNING | VISION | {"numba"},
+}
+ONLY_IN_FUNCTIONS: dict[str, set[str]] = {"checkpoints": {"torch"}}  # to read a .pth file once, when it is imported
+
+
+def unit_of(module: str) -> str | None:
+    """The longest name in the table that holds the module; `facereenact` holds only itself."""
+    if module.startswith(READERS_AND_WRITERS):
+        return "facereenact.video"
+    names = [module.rsplit(".", count)[0] for count in range(module.count(".") + 1)]
+    return next((name for name in names if name in DIRECTIONS and (name != "facereenact" or module == name)), None)
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def imports(module: str, text: str, *, is_package: bool) -> Iterator[tuple[str, bool]]:
+    """Every imported module's name, and whether the import is inside a function."""
+    tree = ast.parse(text)
+    inside = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in inside) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = node.level - (1 if is_package else 0)
+            package = ".".join(module.split(".")[: -above or None]) if node.level else ""
+            base = ".".join(filter(None, (package, node.module)))
+            for alias in node.names:
+                name = f"{base}.{alias.name}"
+                yield (name if name.startswith(PACKAGES) and is_module(name) else base), id(node) in inside
+
+
+def violations(module: str, text: str, *, is_package: bool = False) -> list[str]:
+    """What the module imports against the tables, in words."""
+    unit = unit_of(module)
+    if unit is None:
+        return [f"{module} has no row in the table DIRECTIONS"]
+    found = []
+    for name, inside in imports(module, text, is_package=is_package):
+        top = name.partition(".")[0]
+        if top in PACKAGES:
+            target = unit_of(name)
+            if target not in {unit, *DIRECTIONS[unit]} and not name.startswith(EVERYWHERE):
+                found.append(f"{module} imports {name}, which {unit} may not know")
+        elif top in FORBIDDEN.get(unit, ()) and not (inside and top in ONLY_IN_FUNCTIONS.get(unit, ())):
+            found.append(f"{module} imports {name}, which has no place in {unit}")
+    return found
+
+
+def module_files() -> list[tuple[str, Path]]:
+    files = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    return [(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path) for path in files]
+
+
+@pytest.mark.parametrize(("module", "path"), module_files(), ids=lambda value: value if isinstance(value, str) else "")
+def test_imports_flow_one_way(module: str, path: Path) -> None:
+    assert violations(module, path.read_text("utf-8"), is_package=path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("landmarks.smoothing", "import torch"),
+        ("landmarks.smoothing", "def smooth():\n    from torch import nn"),
+        ("landmarks.smoothing", "from body.types import PoseSequence"),
+        ("landmarks.smoothing", "from facereenact.video import VideoReader"),
+        ("body.draw", "from facereenact import video"),
+        ("checkpoints.importing", "import torch.nn"),
+        ("checkpoints.importing", "from landmarks import types"),
+        ("facereenact.networks.unet", "from ..pipelines import windows"),
+        ("facereenact.pipelines.face", "from landmarks.types import LandmarkSequence"),
+        ("facereenact.renderers.warp", "from facereenact.drive import drive"),
+        ("facereenact.renderers.warp", "from .. import cli"),
+        ("facereenact.video_decoder", "import landmarks"),
+        ("facereenact.cli.drive", "def command():\n    import torch"),
+        ("facereenact.novelty", "import os"),
+    ],
+)
+def test_a_violation_is_found(module: str, text: str) -> None:
+    assert len(violations(module, text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("landmarks.smoothing", "import numpy\nfrom .types import MOUTH\nfrom checkpoints.locate import locate"),
+        ("checkpoints.importing", "def import_pth():\n    import torch"),
+        ("facereenact.renderers.warp", "from . import base\nfrom facereenact.errors import InputError"),
+        ("facereenact.video_decoder", "import av\nfrom facereenact.image_sequence import frames"),
+        ("facereenact.networks.unet", "import torch\nfrom checkpoints.errors import FacereenactError"),
+        ("facereenact.cli.drive", "from facereenact import __version__\nfrom facereenact.drive import drive"),
+    ],
+)
+def test_an_allowed_import_passes(module: str, text: str) -> None:
+    assert violations(module, text) == []
+
+
+def exporting_modules() -> list[str]:
+    return [module for module, path in module_files() if "\n__all__" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("module", exporting_modules())
+def test_every_exported_name_exists(module: str) -> None:
+    found = importlib.import_module(module)
+    missing = [name for name in found.__all__ if not hasattr(found, name)]
+    assert missing == []
+    assert len(found.__all__) == len(set(found.__all__))
