@@ -82,7 +82,7 @@ class AudioTrack:
         self._input.close()
 
     def _copied(self, early_s: float) -> Iterator[_TimedPacket]:
-        """Packets as they are, on the clock of the video; the container hides those of the `early_s` before its start."""
+        """Packets as they are, on the clock of the video; players skip the `early_s` before its start."""
         shift = round(self._offset_s / self._time_base)
         for packet in self._demuxed():
             if packet.pts is None or packet.dts is None:
@@ -135,7 +135,7 @@ class AudioTrack:
                 yield from resampler.resample(frame)
         yield from resampler.resample(None)
 
-    def _demuxed(self) -> Iterator[Packet[Any]]:
+    def _demuxed(self) -> Iterator[Packet[AudioStream]]:
         """Packets up to where the file is broken: the pictures decide whether that is an error."""
         try:
             for packet in self._input.demux(self._source):

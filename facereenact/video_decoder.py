@@ -21,6 +21,7 @@ from facereenact.media_input import open_media
 from facereenact.video_header import (
     Orientation,
     duration_s,
+    frame_count,
     frame_rate,
     is_cut_short,
     missing_samples_s,
@@ -53,7 +54,6 @@ class VideoFile:
             self._time_base = stream.time_base or Fraction(1, 1000)
             self.tick_s = float(self._time_base)
             self.rate = frame_rate(stream)
-            self.frame_count = stream.frames or None
             self.has_audio = bool(container.streams.audio)
             first = _first_frame(container, stream, path)
             # AVI stores frames at a constant rate in decoding order; the timestamps made up from that are shuffled.
@@ -62,6 +62,7 @@ class VideoFile:
             self.broken_s = missing_samples_s(container, stream, self._origin_pts)
             self._stored_size = square_pixel_size(first, stream)
             self.duration_s = duration_s(container, stream, self._origin_pts * self.tick_s)
+            self.frame_count = frame_count(stream, self.duration_s)
         self._orientation = Orientation.of(first)
         self.size = self._orientation.size(self._stored_size)
 
@@ -75,7 +76,7 @@ class VideoFile:
             stream = video_stream(container, self.path)
             stream.thread_type = "AUTO"
             try:
-                for picture in self._clocked(self._frames(container, stream, start_s, end_s)):
+                for picture in self._clocked(self._frames(container, stream, start_s)):
                     yield picture
                     if picture.time_s >= end_s:
                         return
@@ -85,30 +86,23 @@ class VideoFile:
         if is_cut_short(self.path) and done_s + 2 / self.rate < end_s:
             raise broken_error(self.path, done_s)
 
-    def _frames(
-        self, container: InputContainer, stream: VideoStream, start_s: float, end_s: float
-    ) -> Iterator[VideoFrame]:
+    def _frames(self, container: InputContainer, stream: VideoStream, start_s: float) -> Iterator[VideoFrame]:
         """Decoded frames; after a seek that landed too late, from the start instead."""
         if start_s > _NEAR_S and self._has_pts:
             container.seek(self._origin_pts + int((start_s - _SEEK_MARGIN_S) / self.tick_s), stream=stream)
-            frames = self._decode(container, stream, end_s)
+            frames = self._decode(container, stream)
             first = next(frames, None)
             if first is not None and first.pts is not None and self._seconds(first.pts) <= start_s:
                 yield first
                 yield from frames
                 return
             container.seek(self._origin_pts, stream=stream)
-        yield from self._decode(container, stream, end_s)
+        yield from self._decode(container, stream)
 
-    def _decode(self, container: InputContainer, stream: VideoStream, end_s: float) -> Iterator[VideoFrame]:
-        marks_cuts = container.format.name.startswith(("mov", "matroska"))  # others mark packets that decode well
+    def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         started = False
         try:
             for packet in container.demux(stream):
-                if packet.is_corrupt and packet.size and marks_cuts:
-                    if packet.pts is None or self._seconds(packet.pts) < end_s:
-                        raise _BrokenError
-                    continue
                 try:
                     frames = packet.decode()
                 except av.FFmpegError:

@@ -80,6 +80,14 @@ def duration_s(container: InputContainer, stream: VideoStream, origin_s: float) 
     return max(0.0, (container.duration + (container.start_time or 0)) / 1_000_000 - origin_s)
 
 
+def frame_count(stream: VideoStream, length_s: float | None) -> int | None:
+    """What the header counts, unless it counts the first fragment only; else an estimate."""
+    estimate = None if length_s is None else round(length_s * frame_rate(stream))
+    if stream.frames and (estimate is None or stream.frames > estimate / 2):
+        return stream.frames
+    return estimate
+
+
 def missing_samples_s(container: InputContainer, stream: VideoStream, origin_pts: int) -> float | None:
     """From where on the samples that an mp4 or mov lists lie beyond the end of the file; None when all are there."""
     if not container.format.name.startswith("mov") or stream.time_base is None:

@@ -72,8 +72,11 @@ class Portrait:
         face = mesh.vertices[:SURFACE_VERTICES].astype(np.float64)
         self.source = np.vstack([face[:, :2], around]).astype(np.float32)  # (vertices, 2), source pixels
         self.depth = np.concatenate([face[:, 2], self._depth_around(around)])
-        self.triangles = np.vstack([mesh_triangles(), _closed_holes(), self._triangles_around()]).astype(np.int32)
+        self._around = self._triangles_around()
         self.follow = (self.head_share(self.source) * self._off_border(size))[:, None]  # 1 moves with the head, 0 stays
+        triangles = np.vstack([mesh_triangles(), _closed_holes(), self._around]).astype(np.int32)
+        still = (self.follow[triangles, 0] == 0).all(axis=1)
+        self.moving_triangles, self.still_triangles = triangles[~still], triangles[still]  # (n, 3)
         self._origin = face.mean(axis=0)
         self._weights = self._control_weights()
         self._bend = self._bending_matrix()
@@ -199,7 +202,7 @@ class Portrait:
     def _bending_matrix(self) -> NDArray[np.float64]:
         """(vertices, controls) smooth displacement of all vertices for a displacement of each control."""
         count = len(self.source)
-        open_triangles = np.vstack([mesh_triangles(), self._triangles_around()])
+        open_triangles = np.vstack([mesh_triangles(), self._around])
         edges = np.vstack([open_triangles[:, [0, 1]], open_triangles[:, [1, 2]], open_triangles[:, [2, 0]]])
         length = np.linalg.norm(self.source[edges[:, 0]] - self.source[edges[:, 1]], axis=1) / self.face_width_px
         weight = 1 / np.maximum(length, 0.01)
@@ -216,7 +219,8 @@ class Portrait:
         fade = sparse.diags(np.where(outside, FADE, 0.0))
         still = sparse.diags(np.where(outside, 1.0 - self.follow[:, 0], 0.0))
         system = BEND * (laplacian.T @ laplacian + fade + still) + controls.T @ controls + 1e-9 * sparse.identity(count)
-        return np.asarray(splu(system.tocsc()).solve(controls.T.toarray()))
+        bend = splu(system.tocsc()).solve(controls.T.toarray())
+        return np.asarray(bend * np.minimum(1, 3 * self.follow))
 
 
 def _head_axes(vertices: Float, face_width_px: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -8,22 +8,43 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 
+TINY = np.float32(1e-5)  # pixels on the edge of two triangles belong to both, lest one belong to none
+ONE = np.float32(1)
 
-def rasterise(
-    target: Float, depth: Float, source: Float, triangles: NDArray[np.int32], map_x: Float, map_y: Float, buffer: Float
-) -> None:
-    """Fill the sampling map of a deformed mesh; where surfaces overlap the nearest is seen.
+
+def rasterise(target: Float, depth: Float, source: Float, triangles: NDArray[np.int32], maps: Float) -> None:
+    """Add a deformed mesh to a sampling map; where surfaces overlap the nearest is seen.
 
     Args:
         target: (vertices, 2) where each vertex goes, pixels of the output.
         depth: (vertices,) smaller is nearer.
         source: (vertices, 2) where each vertex comes from, pixels of the source.
         triangles: (triangles, 3) indices of vertices.
-        map_x, map_y: (height, width) results, source pixels; pixels that no triangle covers keep their value.
-        buffer: (height, width) scratch for depth.
+        maps: (3, height, width) x and y in the source, and depth (infinite where nothing is yet); changed in place.
     """
-    buffer.fill(np.inf)
-    _rasterise(target, depth, source, triangles, map_x, map_y, buffer)
+    _rasterise(target, depth, source, triangles, maps[0], maps[1], maps[2])
+
+
+def empty_maps(size: tuple[int, int]) -> Float:
+    """(3, height, width) maps on which nothing is drawn: each pixel comes from its own place; size is width, height."""
+    rows, columns = np.indices(size[::-1], np.float32)
+    return np.stack([columns, rows, np.full_like(rows, np.inf)])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def over(layers: NDArray[np.uint8], behind: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay a picture with alpha (h, w, 4) over another (h, w, 3)."""
+    height, width = behind.shape[:2]
+    result = np.empty_like(behind)
+    for y in range(height):
+        for x in range(width):
+            alpha = np.int32(layers[y, x, 3])
+            for channel in range(3):
+                below = np.int32(behind[y, x, channel])
+                above = np.int32(layers[y, x, channel])
+                mixed = below * 255 + alpha * (above - below)
+                result[y, x, channel] = (mixed + 128) * 257 >> 16  # divided by 255, rounded
+    return result
 
 
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
@@ -35,27 +56,37 @@ def _rasterise(
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay, bx, by, cx, cy = target[a, 0], target[a, 1], target[b, 0], target[b, 1], target[c, 0], target[c, 1]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if abs(area) < 1e-6:
+        if abs(area) < TINY:
             continue
+        # Barycentric weights v of b and w of c are linear in x and y; so are depth and source position.
+        vx, vy = (cy - ay) / area, (ax - cx) / area
+        wx, wy = (ay - by) / area, (bx - ax) / area
+        z_x = vx * (depth[b] - depth[a]) + wx * (depth[c] - depth[a])
+        sx_x = vx * (source[b, 0] - source[a, 0]) + wx * (source[c, 0] - source[a, 0])
+        sy_x = vx * (source[b, 1] - source[a, 1]) + wx * (source[c, 1] - source[a, 1])
         left = max(int(np.ceil(min(ax, bx, cx))), 0)
         right = min(int(np.floor(max(ax, bx, cx))), width - 1)
-        top = max(int(np.ceil(min(ay, by, cy))), 0)
-        bottom = min(int(np.floor(max(ay, by, cy))), height - 1)
-        inverse = np.float32(1.0) / area
-        # Barycentric weights of b and c are linear in x and y; so are depth and source position.
-        vx, vy = (cy - ay) * inverse, (ax - cx) * inverse
-        wx, wy = (ay - by) * inverse, (bx - ax) * inverse
-        for y in range(top, bottom + 1):
-            v_row = vy * (y - ay) - vx * ax
-            w_row = wy * (y - ay) - wx * ax
-            for x in range(left, right + 1):
-                v = v_row + vx * x
-                w = w_row + wx * x
-                if v < -1e-5 or w < -1e-5 or v + w > 1.00001:
-                    continue
-                u = np.float32(1.0) - v - w
-                z = u * depth[a] + v * depth[b] + w * depth[c]
-                if z < buffer[y, x]:
-                    buffer[y, x] = z
-                    map_x[y, x] = u * source[a, 0] + v * source[b, 0] + w * source[c, 0]
-                    map_y[y, x] = u * source[a, 1] + v * source[b, 1] + w * source[c, 1]
+        for y in range(max(int(np.ceil(min(ay, by, cy))), 0), min(int(np.floor(max(ay, by, cy))), height - 1) + 1):
+            v0 = vy * (y - ay) - vx * ax  # at x = 0
+            w0 = wy * (y - ay) - wx * ax
+            first, last = left, right
+            for slope, start in ((vx, v0), (wx, w0), (-vx - wx, ONE - v0 - w0)):  # where each weight is positive
+                if slope > 0:
+                    first = max(first, int(np.ceil((-TINY - start) / slope)))
+                elif slope < 0:
+                    last = min(last, int(np.floor((-TINY - start) / slope)))
+                elif start < -TINY:
+                    last = -1
+            if first > last:
+                continue
+            v, w = v0 + vx * first, w0 + wx * first
+            z = depth[a] + v * (depth[b] - depth[a]) + w * (depth[c] - depth[a])
+            sx = source[a, 0] + v * (source[b, 0] - source[a, 0]) + w * (source[c, 0] - source[a, 0])
+            sy = source[a, 1] + v * (source[b, 1] - source[a, 1]) + w * (source[c, 1] - source[a, 1])
+            for x in range(first, last + 1):
+                step = np.float32(x - first)
+                z_here = z + step * z_x
+                if z_here < buffer[y, x]:
+                    buffer[y, x] = z_here
+                    map_x[y, x] = sx + step * sx_x
+                    map_y[y, x] = sy + step * sy_x

@@ -18,7 +18,7 @@ from facereenact.renderers.base import Borrowed
 from facereenact.renderers.eyes import Eyeball
 from facereenact.renderers.mouth import ColourMatch, DriverFrame, MouthInterior, skin_colour
 from facereenact.renderers.portrait import Portrait
-from facereenact.renderers.raster import rasterise
+from facereenact.renderers.raster import empty_maps, over, rasterise
 from landmarks import LandmarkSequence
 from landmarks.face_mesh import FACE_OVAL, FaceMesh
 from landmarks.types import LEFT_PUPIL, RIGHT_PUPIL
@@ -52,6 +52,10 @@ class WarpRenderer:
         alpha = generous(person, self.portrait.face_width_px)
         self._behind = fill_behind(part, alpha > 0.5, 0.35 * self.portrait.face_width_px)
         self._layers = np.dstack([part, np.round(alpha * 255).astype(np.uint8)])
+        self._vertices = self.portrait.source - self._offset.astype(np.float32)
+        self._still_maps = empty_maps((part.shape[1], part.shape[0]))
+        still = self.portrait.still_triangles
+        rasterise(self._vertices, self.portrait.depth.astype(np.float32), self._vertices, still, self._still_maps)
         self._eyes = [Eyeball(image, self.portrait, side) for side in (0, 1)]
         self._mouth = MouthInterior(image, self.portrait)
 
@@ -70,12 +74,11 @@ class WarpRenderer:
     ) -> Image:
         """The source with its landmarks at those of one frame."""
         pose = self.portrait.pose(landmarks)
-        height, width = self._layers.shape[:2]
-        map_x, map_y, buffer = (np.zeros((height, width), np.float32) for _ in range(3))
         origin = self._offset.astype(np.float32)
-        rasterise(pose.vertices - origin, pose.depth, self.portrait.source - origin, self.portrait.triangles, map_x, map_y, buffer)
-        layers = cv2.remap(self._layers, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        canvas = _over(layers, self._behind)
+        maps = self._still_maps.copy()
+        rasterise(pose.vertices - origin, pose.depth, self._vertices, self.portrait.moving_triangles, maps)
+        layers = cv2.remap(self._layers, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        canvas = over(layers, self._behind)
         for eye, pupil in zip(self._eyes, (RIGHT_PUPIL, LEFT_PUPIL), strict=True):
             eye.draw(canvas, pose, landmarks.points[0, pupil], self._offset)
         self._mouth.draw(canvas, pose, landmarks.points[0], self._offset, driver, match)
@@ -90,11 +93,3 @@ class WarpRenderer:
         cv2.fillPoly(matte, [np.round(oval).astype(np.int32)], 1)
         return matte.astype(np.float32)
 
-
-def _over(layers: Image, behind: Image) -> Image:
-    """The first three channels of (h, w, 4) over (h, w, 3), by the fourth."""
-    alpha = layers[..., 3]
-    mixed = cv2.blendLinear(
-        np.ascontiguousarray(layers[..., :3]), behind, alpha.astype(np.float32) / 255, (255 - alpha).astype(np.float32) / 255
-    )
-    return np.asarray(mixed, np.uint8)

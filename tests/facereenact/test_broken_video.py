@@ -42,13 +42,16 @@ def test_mp4_without_its_index_cannot_be_opened(tmp_path: Path, noise: list[np.n
         VideoReader(cut(path, 0.6))
 
 
-def test_cut_mp4_is_refused_at_once_unless_the_end_comes_before(tmp_path: Path, noise: list[np.ndarray]) -> None:
+@pytest.mark.parametrize("share", [0.41, 0.47, 0.53, 0.59, 0.61, 0.67])
+def test_cut_mp4_is_refused_at_once_unless_the_end_comes_before(
+    tmp_path: Path, noise: list[np.ndarray], share: float
+) -> None:
     whole = [f.image for f in VideoReader(write_clip(tmp_path / "a.mp4", noise))]
-    path = cut(tmp_path / "a.mp4", 0.6)
+    path = cut(tmp_path / "a.mp4", share)
     with pytest.raises(InputError, match=r"is broken after \d\.\d\d s") as error:
         VideoReader(path)
     end_s = suggested_end_s(error)
-    assert 0.6 < end_s < 1.4
+    assert share * 2 - 0.3 < end_s < share * 2 + 0.1
     frames = list(VideoReader(path, end_s=end_s))
     assert len(frames) == int(np.ceil(end_s * 25 - 1e-6))
     assert all(np.array_equal(frame.image, image) for frame, image in zip(frames, whole, strict=False))

@@ -112,6 +112,11 @@ def test_far_start_seeks(long_clip: Path) -> None:
     assert first.time_s == 12.0
 
 
+def test_a_seek_that_lands_too_late_is_made_good(long_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facereenact.video_decoder._SEEK_MARGIN_S", -4.0)
+    assert numbers(list(VideoReader(long_clip, start_s=9.0))) == list(range(18, 32))
+
+
 def test_late_video_track_starts_at_0(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "late.mkv", [numbered(k) for k in range(5)], ticks=[50, 51, 52, 53, 54])
     assert [f.timestamp_s for f in VideoReader(path)] == pytest.approx([k / 25 for k in range(5)], abs=1e-9)
@@ -225,7 +230,18 @@ def test_playlists_are_refused(tmp_path: Path, clip: Path, name: str, text: str)
         VideoReader(tmp_path / name)
 
 
-def test_formats_that_name_other_files_are_refused_by_content(tmp_path: Path, clip: Path) -> None:
+def test_only_listed_formats_are_opened(tmp_path: Path) -> None:
+    """The list is what keeps FFmpeg from following a manifest that the look at the first bytes missed."""
+    with av.open(str(tmp_path / "a.mp4"), "w", format="yuv4mpegpipe") as output:
+        stream = output.add_stream("wrapped_avframe", rate=25, width=64, height=48)
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(1), "rgb24").reformat(format="yuv420p")))
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert container.format.name == "yuv4mpegpipe"
+    with pytest.raises(InputError, match="not a video"):
+        VideoReader(tmp_path / "a.mp4")
+
+
+def test_a_playlist_behind_blank_lines_is_no_video(tmp_path: Path, clip: Path) -> None:
     (tmp_path / "a.mp4").write_text("\n" * 5000 + f"#EXTM3U\n#EXTINF:1,\n{clip}\n")
     with pytest.raises(InputError, match="not a video"):
         VideoReader(tmp_path / "a.mp4")
