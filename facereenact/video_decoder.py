@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import InputContainer
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -151,7 +151,7 @@ def broken_error(path: Path, seconds: float) -> InputError:
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The first video stream that is no cover picture."""
     for stream in container.streams.video:
-        if "attached_pic" not in stream.disposition.name.split("|") if stream.disposition.name else True:
+        if not stream.disposition & Disposition.attached_pic:
             return stream
     raise InputError(f"{path} has no video track; give a video")
 

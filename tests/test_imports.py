@@ -62,7 +62,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.settings",
         "facereenact.evaluation", "facereenact.preprocessing", "facereenact.training"},
 }
-READERS_AND_WRITERS = tuple(f"facereenact.{kind}" for kind in ("audio", "image", "media", "video"))  # one unit
+READERS_AND_WRITERS = tuple(f"facereenact.{kind}" for kind in ("audio", "image", "media", "output_target", "video"))  # one unit
 EVERYWHERE = ("checkpoints.errors", "facereenact.errors")
 
 LEARNING = {"torch", "torchvision", "diffusers", "transformers", "accelerate"}

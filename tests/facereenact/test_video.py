@@ -268,6 +268,21 @@ def test_missing_empty_and_foreign_files(tmp_path: Path) -> None:
         VideoReader(tmp_path / "sound.wav")
 
 
+def test_the_cover_picture_of_a_song_is_no_video(tmp_path: Path) -> None:
+    Image.fromarray(numbered(1)).save(tmp_path / "cover.png")
+    with av.open(str(tmp_path / "song.mp4"), "w") as output:
+        audio = output.add_stream("aac", rate=48000, layout="mono")
+        cover = output.add_mux_stream("png", width=64, height=48)
+        cover.disposition = av.stream.Disposition.attached_pic
+        packet = av.Packet((tmp_path / "cover.png").read_bytes())
+        packet.stream, packet.pts, packet.dts, packet.is_keyframe = cover, 0, 0, True
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.float32), "fltp", "mono")
+        frame.sample_rate = 48000
+        output.mux([packet, *audio.encode(frame), *audio.encode(None)])
+    with pytest.raises(InputError, match="no video track"):
+        VideoReader(tmp_path / "song.mp4")
+
+
 @pytest.mark.parametrize(("start_s", "end_s"), [(-1.0, None), (1.0, 1.0), (2.0, 1.0)])
 def test_impossible_ranges(clip: Path, start_s: float, end_s: float | None) -> None:
     with pytest.raises(InputError, match="start"):
