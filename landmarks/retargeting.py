@@ -25,6 +25,7 @@ CHIN = np.array([6, 7, 8, 9, 10])
 CORNERS = (58, 62)
 CHUNK = 256  # frames at a time, so that memory does not grow with the length of the driver
 CLOSED_LIDS = 0.02  # lid gap over eye width that the tracker reports for a closed eye (median over eight videos)
+WIDEST = 1.1  # how far lids may open beyond the source's own opening, in terms of the driver's lid gap over eye width
 CLOSED_LIPS = 0.029  # inner lip gap of a closed mouth, face model units (0.026 to 0.034 over eight videos)
 
 
@@ -108,7 +109,9 @@ class Retargeter:
             offsets[:, :48] = source[:48] + (driver - neutral)[:, :48]
         face = model + offsets
         opened = lid_openness(model + driver)
-        share = np.clip((opened - CLOSED_LIDS) / np.maximum(self._lids_open - CLOSED_LIDS, 0.05), 0, 1.8)
+        share = np.maximum((opened - CLOSED_LIDS) / np.maximum(self._lids_open - CLOSED_LIDS, 0.05), 0)
+        widest = np.maximum(1, WIDEST * opened / np.maximum(lid_openness((model + source)[None]), 0.05))
+        share = np.minimum(share, widest)  # eyes large by nature are not torn open further than the driver's
         _set_lids(face, model + source, share)
         gaps = np.maximum(lip_gaps(model + driver) - CLOSED_LIPS, 0)
         _set_lips(face, CLOSED_LIPS + gaps * size[CORNERS[0]])

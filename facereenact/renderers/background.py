@@ -37,6 +37,14 @@ def generous(matte: Float, face_width_px: float) -> Float:
     return np.asarray(np.clip(distance / rim, 0, 1), np.float32)
 
 
+def cut_off(matte: Float) -> Float:
+    """(n, 2) pixels x, y on the border of the picture that belong to the person."""
+    border = np.ones(matte.shape, bool)
+    border[1:-1, 1:-1] = False
+    rows, columns = np.nonzero(border & (matte > 0.5))
+    return np.column_stack([columns, rows]).astype(np.float32)
+
+
 def fill_behind(image: Image, unknown: NDArray[np.bool_], reach_px: float) -> Image:
     """The picture with the unknown part replaced: mirrored texture near its border, smooth colour farther in.
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facereenact.renderers.background import diffuse
-from facereenact.renderers.layers import blend, box_around, polygon_coverage, sample, square
+from facereenact.renderers.layers import blend, box_around, polygon_coverage, rounded, sample, square
 from facereenact.renderers.portrait import Portrait, Pose
-from landmarks.face_mesh import EYE_CORNERS, IRISES, eye_outline
+from landmarks.face_mesh import EYE_CORNERS, IRISES, LOWER_LIDS, UPPER_LIDS
 
 Image = NDArray[np.uint8]
 SHARED_IRIS = 1.15  # the moving disc in iris radii: it carries its soft rim along
@@ -29,8 +29,9 @@ class Eyeball:
     def __init__(self, image: Image, portrait: Portrait, side: int) -> None:
         vertices = portrait.mesh.vertices[:, :2].astype(np.float64)
         self._corners = EYE_CORNERS[side]
-        self.outline = eye_outline(side)
-        opening = vertices[self.outline]
+        outer, inner = self._corners
+        self._edges = [outer, *UPPER_LIDS[side], inner], [outer, *LOWER_LIDS[side], inner]
+        opening = rounded(*(vertices[edge] for edge in self._edges))
         self.width_px = float(np.linalg.norm(vertices[self._corners[0]] - vertices[self._corners[1]]))
         self._middle = vertices[list(self._corners)].mean(axis=0)
         self._iris = vertices[IRISES[side][0]]
@@ -97,7 +98,8 @@ class Eyeball:
             pupil: (2,) where the pupil is, in the pixels of the pose.
             offset: (2,) pixel of the pose at the canvas's origin.
         """
-        opening = pose.vertices[self.outline].astype(np.float64) - offset
+        upper, lower = (pose.vertices[edge].astype(np.float64) - offset for edge in self._edges)
+        opening = rounded(upper, lower)
         box = box_around(opening, canvas.shape[1::-1])
         if box is None:
             return

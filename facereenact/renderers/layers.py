@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import cv2
@@ -18,6 +19,32 @@ def polygon_coverage(outline: Array, size: tuple[int, int]) -> NDArray[np.float3
     corners = np.round(((outline + 0.5) * 4 - 0.5) * 16).astype(np.int32)
     cv2.fillPoly(mask, [corners], 255, shift=4)
     return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32) / 255
+
+
+@cache
+def _curve_weights(count: int, steps: int = 4) -> NDArray[np.float64]:
+    """((count - 1) * steps + 1, count) samples of the Catmull-Rom curve through count points, as weights of the points."""
+    rows = []
+    for position in np.linspace(0, count - 1, (count - 1) * steps + 1):
+        before = min(int(position), count - 2)
+        t = position - before
+        row = np.zeros(count)
+        basis = (-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3)
+        for index, weight in zip(range(before - 1, before + 3), basis, strict=True):
+            row[min(max(index, 0), count - 1)] += weight / 2
+        rows.append(row)
+    return np.array(rows)
+
+
+def rounded(upper: Array, lower: Array) -> NDArray[np.float64]:
+    """The outline of an opening between two edges (n, 2) that share their end points, as smooth curves."""
+    return np.vstack([_curve_weights(len(upper)) @ upper, (_curve_weights(len(lower)) @ lower)[-2:0:-1]])
+
+
+def shaded_rim(coverage: NDArray[np.float32], width_px: float, darkest: float) -> NDArray[np.float32]:
+    """(h, w) light inside an opening: `darkest` at its edge, 1 from `width_px` inwards; lips and lids cast a shadow."""
+    blurred = cv2.GaussianBlur(coverage, (0, 0), max(width_px / 2, 0.5), borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(darkest + (1 - darkest) * np.clip(2 * blurred - 1, 0, 1), np.float32)
 
 
 def box_around(outline: Array, picture: tuple[int, int], margin_px: int = 2) -> tuple[int, int, int, int] | None:

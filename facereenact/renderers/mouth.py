@@ -9,17 +9,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facereenact.renderers.layers import blend, box_around, polygon_coverage, sample, square
+from facereenact.renderers.layers import blend, box_around, polygon_coverage, rounded, sample, shaded_rim, square
 from facereenact.renderers.portrait import Portrait, Pose
-from landmarks.face_mesh import UPPER_INNER_LIP, mouth_outline
+from landmarks.face_mesh import INNER_MOUTH_CORNERS, LOWER_INNER_LIP, UPPER_INNER_LIP, mouth_outline
 
 Image = NDArray[np.uint8]
 Float = NDArray[np.floating[Any]]
 
 INNER_MOUTH = np.array([58, 59, 60, 61, 62, 63, 64, 65])  # of the 68 points
+UPPER_EDGE = [INNER_MOUTH_CORNERS[0], *UPPER_INNER_LIP, INNER_MOUTH_CORNERS[1]]
+LOWER_EDGE = [INNER_MOUTH_CORNERS[0], *LOWER_INNER_LIP, INNER_MOUTH_CORNERS[1]]
 UPPER_AT = range(1, 1 + len(UPPER_INNER_LIP))  # the upper lip within the outline
 UPPER_LIP_BASE = (2, 97, 326)  # vertices under the nose: what the upper jaw carries
 GREY_SKIN = 0.15  # skin of less saturation than this is that of a picture with little or no colour
+LARGER = 1.06  # how much a borrowed mouth is enlarged, so that the driver's lips stay out of sight
+OWN_GAP = 0.12  # of the mouth's width: from this gap on the source shows teeth of its own
+HIGHLIGHT = 190  # above it a brightened mouth is held back
 TONGUE_FOLLOWS = 0.55  # share of the lower lip's way that the tongue goes along
 
 
@@ -41,8 +46,7 @@ class MouthInterior:
 
     def __init__(self, image: Image, portrait: Portrait) -> None:
         vertices = portrait.mesh.vertices[:, :2].astype(np.float64)
-        self.outline = mouth_outline()
-        opening = vertices[self.outline]
+        opening = vertices[mouth_outline()]
         self.width_px = float(np.linalg.norm(vertices[291] - vertices[61]))
         self.skin = skin_colour(image, portrait.landmarks.points[0])
         reach = 1.0 * self.width_px
@@ -70,11 +74,11 @@ class MouthInterior:
         cavity = np.float32([52, 22, 20]) * light * soft_tint
         depth = np.clip(1 - 0.55 * np.exp(-((down - 0.12) ** 2) / 0.02), 0.45, 1)[..., None]
         upper = cavity * depth
-        edge = 0.075 - 0.30 * across**2
-        teeth = np.clip((edge - down) / 0.012, 0, 1) * np.clip((0.43 - np.abs(across)) / 0.05, 0, 1)
-        gaps = 1 - 0.10 * np.exp(-((((across / 0.085 + 0.5) % 1) - 0.5) ** 2) / 0.004)
-        shade = (1 - 1.9 * across**2) * gaps * (0.86 + 0.14 * np.clip((edge - down) / 0.05, 0, 1))
-        enamel = np.float32([222, 212, 198]) * light * soft_tint
+        edge = 0.072 - 0.42 * across**2 - 0.010 * np.abs(np.sin(np.pi * across / 0.085)) ** 6
+        teeth = np.clip((edge - down) / 0.02, 0, 1) * np.clip((0.40 - np.abs(across)) / 0.12, 0, 1)
+        gaps = 1 - 0.07 * np.exp(-((((across / 0.085 + 0.5) % 1) - 0.5) ** 2) / 0.004)
+        shade = (1 - 2.6 * across**2) * gaps * (0.88 + 0.12 * np.clip((edge - down) / 0.05, 0, 1))
+        enamel = np.minimum(np.float32([205, 195, 180]) * light * soft_tint, 225)
         upper = upper + teeth[..., None] * (enamel * shade[..., None] - upper)
 
         tongue = np.clip((down - 0.02 - 0.10 * (across / 0.3) ** 2) / 0.05, 0, 1)
@@ -84,7 +88,7 @@ class MouthInterior:
 
         visible = polygon_coverage(opening, (side_px, side_px))
         gap = float(np.ptp(opening @ self._axes[1]))
-        if gap > 0.08 * self.width_px:
+        if gap > OWN_GAP * self.width_px:
             soft = cv2.erode(visible, np.ones((3, 3), np.uint8))
             visible = cv2.GaussianBlur(soft, (0, 0), max(0.6, 0.01 * self.width_px))
             upper = upper + visible[..., None] * (own - upper)
@@ -101,7 +105,8 @@ class MouthInterior:
             driver: where to take the inside of the mouth from; without it teeth and tongue are painted.
             match: colours of the driver in the light of the source.
         """
-        opening = pose.vertices[self.outline].astype(np.float64) - offset
+        upper, lower = (pose.vertices[edge].astype(np.float64) - offset for edge in (UPPER_EDGE, LOWER_EDGE))
+        opening = rounded(upper, lower)
         box = box_around(opening, canvas.shape[1::-1])
         if box is None:
             return
@@ -111,7 +116,9 @@ class MouthInterior:
             inside = match(_borrowed(driver, points[INNER_MOUTH] - offset - low, size))
         else:
             inside = self._painted(pose, offset + low, size)
-        blend(canvas[top:bottom, left:right], inside, polygon_coverage(opening - low, size))
+        coverage = polygon_coverage(opening - low, size)
+        shade = shaded_rim(coverage, 0.05 * self.width_px, 0.45)
+        blend(canvas[top:bottom, left:right], inside * shade[..., None], coverage)
 
     def _painted(self, pose: Pose, low: Float, size: tuple[int, int]) -> NDArray[np.float32]:
         head = pose.vertices[list(UPPER_LIP_BASE)].astype(np.float64).mean(axis=0)
@@ -128,18 +135,23 @@ class MouthInterior:
 class ColourMatch:
     """Colours of the driver as they would be in the light of the source, told by the skin of both.
 
-    Each channel is scaled by the ratio of the skins; a source without colour (a monochrome photograph) takes the colour away.
+    Brightness follows fully, hue by half (skin differs in more than light), and a source without colour (a monochrome
+    photograph) takes the colour away. Teeth stay below white.
     """
 
     def __init__(self, driver_skin: Float, source_skin: Float) -> None:
-        self._gain = np.clip(source_skin / np.maximum(driver_skin, 8), 0.4, 2.5).astype(np.float32)
-        self._saturation = float(np.clip(_saturation(source_skin) / GREY_SKIN, 0, 1))
+        driver, source = np.maximum(driver_skin, 8), np.maximum(source_skin, 8)
+        brightness = np.clip(source.mean() / driver.mean(), 0.4, 2.0)
+        hue = np.clip(np.sqrt(source / source.mean() * driver.mean() / driver), 0.8, 1.25)
+        self._gain = (brightness * hue).astype(np.float32)
+        self._colour = float(np.clip(np.ptp(source) / source.max() / GREY_SKIN, 0, 1))
 
     def __call__(self, image: Float) -> NDArray[np.float32]:
         """(h, w, 3) 0 to 255."""
         lit = image * self._gain
+        lit = np.where(lit > HIGHLIGHT, HIGHLIGHT + 0.4 * (lit - HIGHLIGHT), lit) if self._gain.max() > 1 else lit
         grey = lit.mean(axis=2, keepdims=True)
-        return np.clip(grey + self._saturation * (lit - grey), 0, 255).astype(np.float32)
+        return np.clip(grey + self._colour * (lit - grey), 0, 255).astype(np.float32)
 
 
 def skin_colour(image: Image, points: Float) -> NDArray[np.float64]:
@@ -150,15 +162,11 @@ def skin_colour(image: Image, points: Float) -> NDArray[np.float64]:
     return np.asarray(np.median(np.concatenate(patches), axis=0), np.float64)
 
 
-def _saturation(colour: Float) -> float:
-    return float(np.ptp(colour) / max(float(np.max(colour)), 1))
-
-
 def _borrowed(driver: DriverFrame, target: Float, size: tuple[int, int]) -> NDArray[np.float32]:
     """The driver's mouth, moved so that its inner lips lie on the target's (8, 2); a little larger, so that lips stay out."""
     own = driver.points[INNER_MOUTH].astype(np.float64)
     centre, aim = own.mean(axis=0), target.mean(axis=0)
-    linear = np.linalg.lstsq(own - centre, target - aim, rcond=1e-3)[0].T
+    linear = LARGER * np.linalg.lstsq(own - centre, target - aim, rcond=1e-3)[0].T
     matrix = np.column_stack([linear, aim - linear @ centre])
     flags = cv2.INTER_LINEAR
     return cv2.warpAffine(driver.image, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)

@@ -9,7 +9,6 @@ motion crosses them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import cv2
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
-from scipy.spatial import Delaunay
+from scipy.spatial import Delaunay, cKDTree
 
 from landmarks import LandmarkSequence
 from landmarks.face_mesh import (
@@ -29,9 +28,7 @@ from landmarks.face_mesh import (
     UPPER_INNER_LIP,
     UPPER_LIDS,
     FaceMesh,
-    eye_outline,
     mesh_triangles,
-    mouth_outline,
     point_weights,
 )
 from landmarks.head_pose import fit_scale_and_position, rotation_matrices
@@ -61,9 +58,10 @@ class Portrait:
         mesh: the tracked face.
         landmarks: its landmarks, one frame.
         size: width, height of the picture, pixels.
+        cut: (n, 2) pixels where the border of the picture cuts the person off.
     """
 
-    def __init__(self, mesh: FaceMesh, landmarks: LandmarkSequence, size: tuple[int, int]) -> None:
+    def __init__(self, mesh: FaceMesh, landmarks: LandmarkSequence, size: tuple[int, int], cut: Float) -> None:
         self.mesh, self.landmarks = mesh, landmarks
         self.face_width_px = float(np.ptp(mesh.vertices[:SURFACE_VERTICES, 0]))
         self._axes = _head_axes(mesh.vertices, self.face_width_px)
@@ -73,7 +71,7 @@ class Portrait:
         self.source = np.vstack([face[:, :2], around]).astype(np.float32)  # (vertices, 2), source pixels
         self.depth = np.concatenate([face[:, 2], self._depth_around(around)])
         self._around = self._triangles_around()
-        self.follow = (self.head_share(self.source) * self._off_border(size))[:, None]  # 1 moves with the head, 0 stays
+        self.follow = (self.head_share(self.source) * self._off_border(cut))[:, None]  # 1 moves with the head, 0 stays
         triangles = np.vstack([mesh_triangles(), _closed_holes(), self._around]).astype(np.int32)
         still = (self.follow[triangles, 0] == 0).all(axis=1)
         self.moving_triangles, self.still_triangles = triangles[~still], triangles[still]  # (n, 3)
@@ -90,10 +88,12 @@ class Portrait:
         above = _smooth_step((-v - 0.8) / 0.8)
         return np.asarray((1 - below) * (1 - beside) * (1 - above))
 
-    def _off_border(self, size: tuple[int, int]) -> NDArray[np.float64]:
-        """(vertices,) 0 at the border of the picture to 1 inside and on the face: nothing is known of what lies beyond."""
-        inside = np.minimum(self.source, np.array(size) - 1 - self.source).min(axis=1) / self.face_width_px
-        share = _smooth_step(inside / 0.3)
+    def _off_border(self, cut: Float) -> NDArray[np.float64]:
+        """(vertices,) 0 where the border of the picture cuts the person to 1 inside: what lies beyond is not known."""
+        if not len(cut):
+            return np.ones(len(self.source))
+        distance = cKDTree(cut).query(self.source)[0] / self.face_width_px
+        share = _smooth_step(distance / 0.3)
         share[:SURFACE_VERTICES] = 1
         return share
 
@@ -138,14 +138,6 @@ class Portrait:
             gaps.append([float((of[lower] - of[upper]) @ down) for upper, lower in pairs])
         now, own = np.array(gaps)
         return np.clip(now / np.maximum(own, 0.01 * self.face_width_px), 0, 2.0)
-
-    @cached_property
-    def eye_openings(self) -> list[list[int]]:
-        return [eye_outline(0), eye_outline(1)]
-
-    @cached_property
-    def mouth_opening(self) -> list[int]:
-        return mouth_outline()
 
     def _along_axes(self, points: Float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Positions along the head's own right and down, from the middle of the face, in face widths."""

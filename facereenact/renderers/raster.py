@@ -10,6 +10,7 @@ Float = NDArray[np.float32]
 
 TINY = np.float32(1e-5)  # pixels on the edge of two triangles belong to both, lest one belong to none
 ONE = np.float32(1)
+FOLD_PX = np.float32(5)  # two neighbours of a pixel that come from so much farther apart than 2 pixels lie on a fold
 
 
 def rasterise(target: Float, depth: Float, source: Float, triangles: NDArray[np.int32], maps: Float) -> None:
@@ -44,6 +45,26 @@ def over(layers: NDArray[np.uint8], behind: NDArray[np.uint8]) -> NDArray[np.uin
                 above = np.int32(layers[y, x, channel])
                 mixed = below * 255 + alpha * (above - below)
                 result[y, x, channel] = (mixed + 128) * 257 >> 16  # divided by 255, rounded
+    return result
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def soften_folds(picture: NDArray[np.uint8], maps: Float) -> NDArray[np.uint8]:
+    """Smooth the steps where a near surface hides a far one: mean of 3x3 pixels wherever the map leaps."""
+    height, width = picture.shape[:2]
+    result = picture.copy()
+    for y in range(1, height - 1):
+        for x in range(1, width - 1):
+            leap_x = abs(maps[0, y, x + 1] - maps[0, y, x - 1] - 2) + abs(maps[1, y, x + 1] - maps[1, y, x - 1])
+            leap_y = abs(maps[0, y + 1, x] - maps[0, y - 1, x]) + abs(maps[1, y + 1, x] - maps[1, y - 1, x] - 2)
+            if max(leap_x, leap_y) < FOLD_PX:
+                continue
+            for channel in range(3):
+                total = np.int32(0)
+                for row in range(y - 1, y + 2):
+                    for column in range(x - 1, x + 2):
+                        total += picture[row, column, channel]
+                result[y, x, channel] = (total + 4) // 9
     return result
 
 

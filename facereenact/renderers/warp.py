@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facereenact.renderers.background import fill_behind, generous, person_matte
+from facereenact.renderers.background import cut_off, fill_behind, generous, person_matte
 from facereenact.renderers.base import Borrowed
 from facereenact.renderers.eyes import Eyeball
 from facereenact.renderers.mouth import ColourMatch, DriverFrame, MouthInterior, skin_colour
 from facereenact.renderers.portrait import Portrait
-from facereenact.renderers.raster import empty_maps, over, rasterise
+from facereenact.renderers.raster import empty_maps, over, rasterise, soften_folds
 from landmarks import LandmarkSequence
 from landmarks.face_mesh import FACE_OVAL, FaceMesh
 from landmarks.types import LEFT_PUPIL, RIGHT_PUPIL
@@ -42,13 +42,12 @@ class WarpRenderer:
         self, image: Image, mesh: FaceMesh, landmarks: LandmarkSequence, *, matte: NDArray[np.float32] | None = None
     ) -> None:
         self._image = image
-        self.portrait = Portrait(mesh, landmarks, (image.shape[1], image.shape[0]))
+        person = _about(mesh, image, matte)
+        self.portrait = Portrait(mesh, landmarks, (image.shape[1], image.shape[0]), cut_off(person))
         left, top, right, bottom = self.portrait.roi_xyxy
         self._part = (slice(top, bottom), slice(left, right))
         self._offset = np.array([left, top], np.float64)
-        part = image[self._part]
-        person = person_matte(part) if matte is None else matte[self._part]
-        person = np.maximum(person, self._head_matte(part.shape[:2]))
+        part, person = image[self._part], person[self._part]
         alpha = generous(person, self.portrait.face_width_px)
         self._behind = fill_behind(part, alpha > 0.5, 0.35 * self.portrait.face_width_px)
         self._layers = np.dstack([part, np.round(alpha * 255).astype(np.uint8)])
@@ -78,7 +77,7 @@ class WarpRenderer:
         maps = self._still_maps.copy()
         rasterise(pose.vertices - origin, pose.depth, self._vertices, self.portrait.moving_triangles, maps)
         layers = cv2.remap(self._layers, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        canvas = over(layers, self._behind)
+        canvas = soften_folds(over(layers, self._behind), maps)
         for eye, pupil in zip(self._eyes, (RIGHT_PUPIL, LEFT_PUPIL), strict=True):
             eye.draw(canvas, pose, landmarks.points[0, pupil], self._offset)
         self._mouth.draw(canvas, pose, landmarks.points[0], self._offset, driver, match)
@@ -86,10 +85,15 @@ class WarpRenderer:
         result[self._part] = canvas
         return result
 
-    def _head_matte(self, shape: tuple[int, int]) -> NDArray[np.float32]:
-        """(height, width) 1 on the face itself, which belongs to the person whatever the segmentation says."""
-        matte = np.zeros(shape, np.uint8)
-        oval = self.portrait.mesh.vertices[list(FACE_OVAL), :2] - self._offset
-        cv2.fillPoly(matte, [np.round(oval).astype(np.int32)], 1)
-        return matte.astype(np.float32)
 
+def _about(mesh: FaceMesh, image: Image, matte: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """(height, width) 0 to 1, what belongs to the person, estimated close to the face unless a matte is given."""
+    height, width = image.shape[:2]
+    person = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(person, [np.round(mesh.vertices[list(FACE_OVAL), :2]).astype(np.int32)], 1)  # the face is, in any case
+    if matte is None:
+        x, y, reach = *mesh.centre, 2.2 * mesh.width_px
+        near = (slice(max(int(y - reach), 0), int(y + reach)), slice(max(int(x - reach), 0), int(x + reach)))
+        matte = np.zeros((height, width), np.float32)
+        matte[near] = person_matte(image[near])
+    return np.maximum(matte, person)
