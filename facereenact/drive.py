@@ -138,8 +138,10 @@ class Clock:
 
 
 def compare_path(output: Path) -> Path:
-    """`face.compare.mp4` for `face.mp4`, `face.compare` for a folder."""
-    return output.with_name(f"{output.stem}.compare{output.suffix}")
+    """`face.compare.mp4` for `face.mp4`, and likewise for the folder `face`, beside it."""
+    if output.suffix.lower() in OUTPUT_SUFFIXES:
+        return output.with_name(f"{output.stem}.compare{output.suffix}")
+    return output.with_name(f"{output.name}.compare.mp4")
 
 
 AUDIO_OUTPUTS = (".mp4", ".mov", ".mkv", ".webm")

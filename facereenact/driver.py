@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -70,11 +71,11 @@ class VideoDriver:
         total = self._reader.info.frame_count
 
         def frames() -> Iterator[tuple[Image, float]]:
-            for index, frame in enumerate(ahead(self._reader)):
+            for index, frame in enumerate(stream):
                 progress("tracking", index, total)
                 yield frame.image, frame.timestamp_s
 
-        with MediaPipeTracker(face=self._face) as tracker:
+        with closing(ahead(self._reader)) as stream, MediaPipeTracker(face=self._face) as tracker:
             try:
                 sequence = track(frames(), tracker)
             except FaceNotFoundError:
@@ -101,8 +102,7 @@ class LandmarkDriver:
     def __init__(self, settings: DriveSettings) -> None:
         self._sequence = _trimmed(load_landmarks(settings.driver), settings)
         self.is_still = len(self._sequence) == 1
-        steps = np.diff(self._sequence.timestamps_s)
-        self.rate = Fraction(1 / float(np.median(steps))).limit_denominator(1001) if len(steps) else Fraction(25)
+        self.rate = settings.fps or _mean_rate(self._sequence)
 
     def track(self, progress: Progress) -> LandmarkSequence:
         progress("tracking", len(self._sequence), len(self._sequence))
@@ -117,6 +117,14 @@ class LandmarkDriver:
             for x, y in points:
                 cv2.circle(canvas, (int(x), int(y)), radius, (0, 255, 0), -1, cv2.LINE_AA)
             yield canvas
+
+
+def _mean_rate(sequence: LandmarkSequence) -> Fraction:
+    """Frames per second; a single frame is shown for 1/25 s, as a picture is."""
+    time = sequence.timestamps_s
+    if len(time) < 2:
+        return Fraction(25)
+    return Fraction((len(time) - 1) / float(time[-1] - time[0])).limit_denominator(1001)
 
 
 def _trimmed(sequence: LandmarkSequence, settings: DriveSettings) -> LandmarkSequence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -111,7 +112,7 @@ class DriveSettings:
             value = getattr(self, name)
             if value is not None and not isinstance(value, Path):
                 object.__setattr__(self, name, Path(value))
-        if self.start < 0 or (self.end is not None and self.end <= self.start):
+        if not (0 <= self.start < math.inf and (self.end is None or self.start < self.end)):
             raise ValueError("--start must be 0 or more and --end after it")
         if self.fps is not None and not 0 < self.fps <= 240:
             raise ValueError("--fps must be above 0 and at most 240")

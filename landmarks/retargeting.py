@@ -26,7 +26,8 @@ CORNERS = (58, 62)
 CHUNK = 256  # frames at a time, so that memory does not grow with the length of the driver
 CLOSED_LIDS = 0.02  # lid gap over eye width that the tracker reports for a closed eye (median over eight videos)
 WIDEST = 1.1  # how far lids may open beyond the source's own opening, in terms of the driver's lid gap over eye width
-CLOSED_LIPS = 0.029  # inner lip gap of a closed mouth, face model units (0.026 to 0.034 over eight videos)
+CLOSED_LIPS = 0.022  # inner lip gap of a closed mouth, face model units (median over eight videos)
+CLOSED_LIPS_RANGE = (0.016, 0.036)  # what closed lips measure from face to face
 
 
 class Retargeter:
@@ -62,9 +63,11 @@ class Retargeter:
         self._motion, self._size = motion, source.size
         self._own = split_motion(source)
         self._neutral = split_motion(driver[self.neutral_frame : self.neutral_frame + 1])
-        opened = lid_openness(face_model() + split_motion(_spread(driver)).offsets)
+        sample = face_model() + split_motion(_spread(driver)).offsets
+        opened = lid_openness(sample)
         usual = lid_openness(face_model() + self._neutral.offsets)[0]
         self._lids_open = np.maximum(usual, 0.6 * np.percentile(opened, 80, axis=0))  # (2,)
+        self._lips_closed = np.clip(np.percentile(lip_gaps(sample), 2, axis=0), *CLOSED_LIPS_RANGE)  # (3,)
 
     def __call__(self, driver: LandmarkSequence) -> LandmarkSequence:
         """The landmarks of the source, in its own pixels, for any part of the driver's sequence."""
@@ -113,7 +116,7 @@ class Retargeter:
         widest = np.maximum(1, WIDEST * opened / np.maximum(lid_openness((model + source)[None]), 0.05))
         share = np.minimum(share, widest)  # eyes large by nature are not torn open further than the driver's
         _set_lids(face, model + source, share)
-        gaps = np.maximum(lip_gaps(model + driver) - CLOSED_LIPS, 0)
+        gaps = np.maximum(lip_gaps(model + driver) - self._lips_closed, 0)
         _set_lips(face, CLOSED_LIPS + gaps * size[CORNERS[0]])
         return face - model
 
@@ -168,8 +171,15 @@ def _lid_gaps(face: Points, eye: tuple[int, ...]) -> tuple[Points, Points, Point
 
 
 def lip_gaps(face: Points) -> Points:
-    """(frames, 3) distances of the inner lips of (frames, 68, 3) points, face model units."""
-    return np.stack([np.linalg.norm(face[:, upper] - face[:, lower], axis=1) for upper, lower in LIP_PAIRS], axis=1)
+    """(frames, 3) gaps of the inner lips, across the mouth, of (frames, 68, 3) points; face model units."""
+    upper, lower = (list(side) for side in zip(*LIP_PAIRS, strict=True))
+    return np.asarray(np.einsum("fpc,fc->fp", face[:, lower] - face[:, upper], _across_mouth(face)))
+
+
+def _across_mouth(face: Points) -> Points:
+    """(frames, 3) direction from the upper to the lower lip, unit length."""
+    down = face[:, LOWER_LIP].mean(axis=1) - face[:, UPPER_LIP].mean(axis=1)
+    return np.asarray(down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-6))
 
 
 def _part_sizes(face: Points) -> Points:
@@ -193,11 +203,9 @@ def _set_lids(face: Points, source: Points, share: Points) -> None:
 
 def _set_lips(face: Points, gaps: Points) -> None:
     """Bring the inner lips of (frames, 68, 3) to the gaps (frames, 3); lips and chin follow."""
-    upper, lower = (np.array(side) for side in zip(*LIP_PAIRS, strict=True))
-    between = face[:, lower] - face[:, upper]
-    down = face[:, LOWER_LIP].mean(axis=1) - face[:, UPPER_LIP].mean(axis=1)
-    down /= np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-6)
-    wider = gaps - np.einsum("fpc,fc->fp", between, down)  # (frames, 3)
+    upper, lower = (list(side) for side in zip(*LIP_PAIRS, strict=True))
+    down = _across_mouth(face)
+    wider = gaps - lip_gaps(face)  # (frames, 3)
     mean = wider.mean(axis=1)
     face[:, lower] += 0.7 * wider[..., None] * down[:, None]
     face[:, upper] -= 0.3 * wider[..., None] * down[:, None]

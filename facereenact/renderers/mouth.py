@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facereenact.renderers.background import diffuse
 from facereenact.renderers.layers import blend, box_around, polygon_coverage, rounded, sample, shaded_rim, square
 from facereenact.renderers.portrait import Portrait, Pose
 from landmarks.face_mesh import INNER_MOUTH_CORNERS, LOWER_INNER_LIP, UPPER_INNER_LIP, mouth_outline
@@ -117,7 +118,7 @@ class MouthInterior:
         else:
             inside = self._painted(pose, offset + low, size)
         coverage = polygon_coverage(opening - low, size)
-        shade = shaded_rim(coverage, 0.05 * self.width_px, 0.45)
+        shade = shaded_rim(coverage, 0.05 * self.width_px, 0.6)
         blend(canvas[top:bottom, left:right], inside * shade[..., None], coverage)
 
     def _painted(self, pose: Pose, low: Float, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -130,6 +131,35 @@ class MouthInterior:
         lower = sample(self.lower, pose.linear, anchor, target + TONGUE_FOLLOWS * way, size)
         return upper + lower[..., 3:] * (lower[..., :3] - upper)
 
+
+
+def lips_only(image: Image, portrait: Portrait) -> Image:
+    """The source with the teeth of an open mouth replaced by lip, so that none of them stick to a lip that closes."""
+    vertices = portrait.mesh.vertices[:, :2].astype(np.float64)
+    width_px = float(np.linalg.norm(vertices[291] - vertices[61]))
+    opening = vertices[mouth_outline()]
+    if np.linalg.norm(vertices[13] - vertices[14]) < 0.05 * width_px:
+        return image
+    low = np.floor(opening.mean(axis=0) - width_px).astype(int)
+    side_px = int(np.ceil(2 * width_px))
+    patch = square(image, low, side_px)
+    inside = polygon_coverage(opening - low, (side_px, side_px)) > 0.5
+    rim, lips = (cv2.dilate(inside.astype(np.uint8), _disc(share * width_px)) > 0 for share in (0.08, 0.15))
+    lip_colours = patch[lips & ~rim].astype(np.float32)
+    usual = np.median(lip_colours, axis=0)
+    spread = np.median(np.abs(lip_colours - usual), axis=0)
+    strange = (np.abs(patch - usual) > 3 * spread + 12).any(axis=2)
+    filled = diffuse(patch.astype(np.float32), ~(inside | (rim & strange)))
+    result = image.copy()
+    top, left = max(low[1], 0), max(low[0], 0)
+    part = result[top : low[1] + side_px, left : low[0] + side_px]
+    part[:] = filled[top - low[1] :, left - low[0] :][: part.shape[0], : part.shape[1]].astype(np.uint8)
+    return result
+
+
+def _disc(radius_px: float) -> NDArray[np.uint8]:
+    side = 2 * max(1, round(radius_px)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
 
 
 class ColourMatch:

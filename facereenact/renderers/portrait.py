@@ -32,12 +32,16 @@ from landmarks.face_mesh import (
     point_weights,
 )
 from landmarks.head_pose import fit_scale_and_position, rotation_matrices
+from landmarks.motion import split_motion
+from landmarks.retargeting import CLOSED_LIPS
 
 Float = NDArray[np.floating[Any]]
 
 LID_POINTS = ((37, 38), (43, 44))  # upper lid points; the renderer moves whole lids instead
 LOWER_LID_POINTS = ((41, 40), (47, 46))
 SOLID_POINTS = np.array([0, 1, 2, 3, 4, 12, 13, 14, 15, 16, 36, 39, 42, 45])  # cheeks and eye corners: what the hair follows
+LIP_POINTS = ((59, 65), (60, 64), (61, 63))  # inner lip points, upper and lower
+LIP_PAIRS = (2, 4, 6)  # their places along the edges of the lips
 BEND = 1e-3  # weight of smoothness against hitting the points; small: points are hit to a hundredth of a pixel
 FADE = 0.02  # pull of the surroundings towards the rigid head, per vertex
 
@@ -76,6 +80,7 @@ class Portrait:
         still = (self.follow[triangles, 0] == 0).all(axis=1)
         self.moving_triangles, self.still_triangles = triangles[~still], triangles[still]  # (n, 3)
         self._origin = face.mean(axis=0)
+        self._closed_lips_px = CLOSED_LIPS * float(split_motion(landmarks).head.scale[0])
         self._weights = self._control_weights()
         self._bend = self._bending_matrix()
 
@@ -110,6 +115,7 @@ class Portrait:
 
         missing = self._missing(points, rigid, linear)
         vertices = self.follow * rigid + (1 - self.follow) * self.source + self._bend @ missing
+        self._part_lips(vertices, points, linear)
         _untangle(vertices, linear)
         return Pose(vertices.astype(np.float32), (scale[0] * turned[:, 2]).astype(np.float32), linear)
 
@@ -138,6 +144,26 @@ class Portrait:
             gaps.append([float((of[lower] - of[upper]) @ down) for upper, lower in pairs])
         now, own = np.array(gaps)
         return np.clip(now / np.maximum(own, 0.01 * self.face_width_px), 0, 2.0)
+
+    def _part_lips(self, vertices: NDArray[np.float64], points: Float, linear: Float) -> None:
+        """Bring the edges of the lips to the gaps that the points tell, in place; closed lips touch.
+
+        The points lie on the lips, not on their edges: what is between them and the edges in the source stays there.
+        """
+        down = _down(linear)
+        own_down = _down(np.eye(2))
+        scale = float(np.linalg.norm(linear @ own_down))
+        upper, lower = list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)
+        gaps = (vertices[lower] - vertices[upper]) @ down
+        own = self.landmarks.points[0]
+        missing = []
+        for (above, below), pair in zip(LIP_POINTS, LIP_PAIRS, strict=True):
+            own_edge = float((self.source[lower[pair]] - self.source[upper[pair]]) @ own_down)
+            thickness = scale * max(float((own[below] - own[above]) @ own_down) - own_edge, self._closed_lips_px)
+            missing.append(max(0.0, float((points[below] - points[above]) @ down) - thickness) - gaps[pair])
+        change = np.interp(np.arange(len(upper)), (-1, *LIP_PAIRS, len(upper)), (0, *missing, 0))[:, None] * down
+        vertices[upper] -= change / 2
+        vertices[lower] += change / 2
 
     def _along_axes(self, points: Float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Positions along the head's own right and down, from the middle of the face, in face widths."""
@@ -238,14 +264,19 @@ def _closed_holes() -> NDArray[np.int32]:
 
 def _untangle(vertices: NDArray[np.float64], linear: Float) -> None:
     """Lids and lips that passed each other meet where they touch."""
-    down = linear @ np.array([0.0, 1.0])
-    down /= max(float(np.linalg.norm(down)), 1e-6)
+    down = _down(linear)
     pairs = ((UPPER_LIDS[0], LOWER_LIDS[0]), (UPPER_LIDS[1], LOWER_LIDS[1]), (UPPER_INNER_LIP, LOWER_INNER_LIP))
     for upper, lower in pairs:
         above, below = vertices[list(upper)], vertices[list(lower)]
         overlap = np.maximum((above - below) @ down, 0)[:, None] * down
         vertices[list(upper)] = above - 0.5 * overlap
         vertices[list(lower)] = below + 0.5 * overlap
+
+
+def _down(linear: Float) -> NDArray[np.float64]:
+    """(2,) the picture's down as the head maps it, unit length."""
+    down = linear @ np.array([0.0, 1.0])
+    return np.asarray(down / max(float(np.linalg.norm(down)), 1e-6))
 
 
 def _smooth_step(value: Float) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from facereenact.renderers.background import cut_off, fill_behind, generous, person_matte
 from facereenact.renderers.base import Borrowed
 from facereenact.renderers.eyes import Eyeball
-from facereenact.renderers.mouth import ColourMatch, DriverFrame, MouthInterior, skin_colour
+from facereenact.renderers.mouth import ColourMatch, DriverFrame, MouthInterior, lips_only, skin_colour
 from facereenact.renderers.portrait import Portrait
 from facereenact.renderers.raster import empty_maps, over, rasterise, soften_folds
 from landmarks import LandmarkSequence
@@ -50,7 +50,8 @@ class WarpRenderer:
         part, person = image[self._part], person[self._part]
         alpha = generous(person, self.portrait.face_width_px)
         self._behind = fill_behind(part, alpha > 0.5, 0.35 * self.portrait.face_width_px)
-        self._layers = np.dstack([part, np.round(alpha * 255).astype(np.uint8)])
+        skin = lips_only(image, self.portrait)[self._part]
+        self._layers = np.dstack([skin, np.round(alpha * 255).astype(np.uint8)])
         self._vertices = self.portrait.source - self._offset.astype(np.float32)
         self._still_maps = empty_maps((part.shape[1], part.shape[0]))
         still = self.portrait.still_triangles
