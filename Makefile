@@ -37,7 +37,8 @@ demo: $(INSTALLED)
 	@mkdir -p out
 	$(BIN)/facereenact drive --source samples/face.png --driver samples/talk.mp4 --output out/demo.mp4 \
 		--compare --overwrite
-	@echo "The animated portrait is $(CURDIR)/out/demo.mp4"
+	@$(BIN)/python samples/contact_sheet.py out/demo.compare.mp4 out/demo.jpg
+	@echo "The animated portrait is $(CURDIR)/out/demo.mp4; out/demo.jpg shows some of its frames"
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
