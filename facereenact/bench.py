@@ -46,7 +46,9 @@ def main() -> None:
     parser.add_argument("--source", type=Path, default=SAMPLES / "face.png", help="portrait (default: the sample)")
     parser.add_argument("--driver", type=Path, default=SAMPLES / "talk.mp4", help="video (default: the sample)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of which the median is printed (default: 3)")
-    parser.add_argument("--memory", action="store_true", help="peak memory with 10 s and 10 minutes of driver (minutes)")
+    parser.add_argument(
+        "--memory", action="store_true", help="peak memory with 10 s and 10 minutes of driver (minutes)"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         driver = Path(folder) / "driver.mp4"
@@ -91,7 +93,9 @@ def _speed(portrait: Path, driver: Path, folder: Path, rounds: int) -> None:
         }
         times = {name: median(_timed(stage, rounds)) for name, stage in stages.items()}
     whole = median(_whole(portrait, driver, folder, rounds))
-    table = Table("stage", "ms a frame", "frames/s", title=f"{len(frames)} frames, {SIDE_PX}x{SIDE_PX}, {os.cpu_count()} cores")
+    table = Table(
+        "stage", "ms a frame", "frames/s", title=f"{len(frames)} frames, {SIDE_PX}x{SIDE_PX}, {os.cpu_count()} cores"
+    )
     for name, seconds in times.items():
         table.add_row(name, f"{1000 * seconds / len(frames):.2f}", f"{len(frames) / seconds:.0f}")
     table.add_row("whole command after start-up", f"{1000 * whole / len(frames):.2f}", f"{len(frames) / whole:.0f}")

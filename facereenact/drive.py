@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +24,7 @@ from facereenact.sidecar import sidecar_path, write_sidecar
 from facereenact.source import Source, read_source
 from facereenact.streams import ahead
 from facereenact.video import OUTPUT_SUFFIXES, VideoWriter
+from facereenact.video_encoder import CONTAINER_SUFFIXES
 from landmarks import LandmarkSequence
 from landmarks.retargeting import Retargeter
 from landmarks.smoothing import Smoother, fill_gaps
@@ -77,16 +78,14 @@ def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> D
     source = read_source(settings.source, face=settings.face, crop=settings.crop, size=settings.size)
     clock.lap("source")
 
-    track = fill_gaps(driver.track(progress))
+    tracked = track = fill_gaps(driver.track(progress))
     clock.lap("tracking")
-    if settings.save_landmarks:
-        save_landmarks(track, settings.save_landmarks)
     filled = int((~track.detected).sum())
     if filled:
         log.warning("%d of %d driver frames show no face; their motion is filled in", filled, len(track))
     if settings.smooth != "none":
         track = SMOOTHERS[settings.smooth](track)
-    retargeter = _retargeter(settings, driver, source, track)
+    retargeter = _retargeter(settings, source, track)
     renderer = WarpRenderer(source.image, source.mesh, source.landmarks, matte=source.matte)
     clock.lap("preparation")
 
@@ -94,12 +93,12 @@ def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> D
         output=output,
         renderer=name,
         renderer_reason=reason,
-        size=source.size,
+        size=_written_size(source.size, output),
         rate=driver.rate,
         frames=len(track),
         frames_filled=filled,
         neutral_frame=retargeter.neutral_frame,
-        has_audio=driver.audio is not None and output.suffix.lower() in AUDIO_OUTPUTS,
+        has_audio=driver.audio is not None and output.suffix.lower() in CONTAINER_SUFFIXES,
     )
     borrowed = None if settings.mouth == "painted" or not driver.shows_face else borrowable(driver, track)
     pictures = renderer.render(retargeter.frames(track), borrowed)
@@ -108,6 +107,8 @@ def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> D
     else:
         _write_videos(settings, source, driver, track, pictures, result, progress)
     clock.lap("rendering")
+    if settings.save_landmarks:
+        save_landmarks(tracked, settings.save_landmarks)
     result.seconds = clock.laps
     write_sidecar(output, {"settings": asdict(settings), "result": asdict(result), "tracker": track.tracker})
     return result
@@ -120,7 +121,9 @@ def choose_renderer(wanted: str) -> tuple[str, str]:
         FacereenactError: the wanted renderer cannot run here.
     """
     if wanted == "diffusion":
-        raise FacereenactError("this version has no diffusion renderer yet; use --renderer warp, which needs no checkpoints")
+        raise FacereenactError(
+            "this version has no diffusion renderer yet; use --renderer warp, which needs no checkpoints"
+        )
     return "warp", "asked for" if wanted == "warp" else "auto: the renderer that needs no checkpoints"
 
 
@@ -144,9 +147,6 @@ def compare_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.compare.mp4")
 
 
-AUDIO_OUTPUTS = (".mp4", ".mov", ".mkv", ".webm")
-
-
 def _check_outputs(settings: DriveSettings, output: Path) -> None:
     """Everything that can be known before the work.
 
@@ -154,28 +154,37 @@ def _check_outputs(settings: DriveSettings, output: Path) -> None:
         OutputError: a result exists already or cannot be put where it shall go.
         InputError: a result would replace an input.
     """
-    for path in (settings.source, settings.driver):
-        if output.resolve() == path.resolve():
-            raise InputError(f"{output} is an input; choose another output")
-    if output.suffix.lower() in IMAGE_OUTPUTS:
-        if settings.compare:
-            raise InputError("--compare makes a video: it does not go with a single picture")
-        OutputTarget(output, suffixes=IMAGE_OUTPUTS, overwrite=settings.overwrite)
-    else:
-        OutputTarget(output, suffixes=OUTPUT_SUFFIXES, overwrite=settings.overwrite)
+    is_picture = output.suffix.lower() in IMAGE_OUTPUTS
+    if is_picture and settings.compare:
+        raise InputError("--compare makes a video: it does not go with a single picture")
+    results = {output: IMAGE_OUTPUTS if is_picture else OUTPUT_SUFFIXES}
     if settings.compare:
-        OutputTarget(compare_path(output), suffixes=OUTPUT_SUFFIXES, overwrite=settings.overwrite)
-    OutputTarget(sidecar_path(output), suffixes=(".json",), overwrite=settings.overwrite)
+        results[compare_path(output)] = OUTPUT_SUFFIXES
+    results[sidecar_path(output)] = (".json",)
     if settings.save_landmarks:
         if not settings.save_landmarks.name.endswith(SUFFIX):
             raise OutputError(f"{settings.save_landmarks}: the name of a landmark file ends in {SUFFIX}")
-        OutputTarget(settings.save_landmarks, suffixes=(".safetensors",), overwrite=settings.overwrite)
+        results[settings.save_landmarks] = (".safetensors",)
+    for path, suffixes in results.items():
+        for needed in (settings.source.resolve(), settings.driver.resolve()):
+            if path.resolve() in (needed, *needed.parents):
+                raise InputError(f"{path} is an input or holds one; choose another output")
+        OutputTarget(path, suffixes=suffixes, overwrite=settings.overwrite)
 
 
-def _retargeter(settings: DriveSettings, driver: Driver, source: Source, track: LandmarkSequence) -> Retargeter:
+def _written_size(size: tuple[int, int], output: Path) -> tuple[int, int]:
+    """The size with the column and row that `VideoWriter` adds to an odd one."""
+    if output.suffix.lower() not in CONTAINER_SUFFIXES:
+        return size
+    return size[0] + size[0] % 2, size[1] + size[1] % 2
+
+
+def _retargeter(settings: DriveSettings, source: Source, track: LandmarkSequence) -> Retargeter:
     motion = settings.motion
-    if driver.is_still and motion == "relative":
-        log.warning("a still driver has no motion of its own; its pose and mouth are taken as they are (--motion absolute)")
+    if len(track) == 1 and motion == "relative":
+        log.warning(
+            "a still driver has no motion of its own; its pose and mouth are taken as they are (--motion absolute)"
+        )
         motion = "absolute"
     try:
         return Retargeter(track, source.landmarks, motion=motion, neutral_frame=settings.neutral_frame)
@@ -195,6 +204,7 @@ def _write_videos(
     """Encode the pictures, and the comparison where asked for, while they are made."""
     sound = {"audio_from": driver.audio, "audio_start_s": settings.start, "audio_end_s": settings.end}
     with ExitStack() as stack:
+        comparisons = stack.enter_context(_withdrawn_on_failure())
         writer = stack.enter_context(
             VideoWriter(result.output, source.size, driver.rate, overwrite=settings.overwrite, **sound)  # type: ignore[arg-type]
         )
@@ -205,6 +215,7 @@ def _write_videos(
             beside = stack.enter_context(
                 VideoWriter(result.compare, panels.size, driver.rate, overwrite=settings.overwrite, **sound)  # type: ignore[arg-type]
             )
+            comparisons.append(beside)
         stream = stack.enter_context(closing(ahead(pictures)))
         originals = stack.enter_context(closing(ahead(driver.images()))) if panels else None
         for index, picture in enumerate(stream):
@@ -213,6 +224,19 @@ def _write_videos(
             if panels and originals:
                 beside.write(panels.join(next(originals), picture), time_s)
             progress("rendering", index + 1, len(track))
+
+
+@contextmanager
+def _withdrawn_on_failure() -> Iterator[list[VideoWriter]]:
+    """A list of writers whose files, though complete, disappear when what belongs to them fails."""
+    writers: list[VideoWriter] = []
+    try:
+        yield writers
+    except BaseException:
+        for writer in writers:
+            if writer.is_published:
+                writer.path.unlink(missing_ok=True)
+        raise
 
 
 class Panels:

@@ -80,11 +80,18 @@ class VideoDriver:
                 sequence = track(frames(), tracker)
             except FaceNotFoundError:
                 raise FaceNotFoundError(
-                    f"{self._path}: no frame shows a face that can be found; use a video of one person facing the camera"
+                    f"{self._path}: no frame shows a face that can be found; "
+                    "use a video of one person facing the camera"
                 ) from None
+            except InputError as error:
+                if isinstance(self._face, int) and tracker.faces_seen and not 0 <= self._face < tracker.faces_seen:
+                    raise InputError(f"{self._path}: {error} (--driver-face)") from error
+                raise
             if tracker.faces_seen > 1 and self._face == "largest":
                 log.warning(
-                    "%s shows %d faces; the largest drives (--driver-face chooses another)", self._path, tracker.faces_seen
+                    "%s shows %d faces; the largest drives (--driver-face chooses another)",
+                    self._path,
+                    tracker.faces_seen,
                 )
         progress("tracking", len(sequence), len(sequence))
         return sequence
@@ -96,7 +103,7 @@ class VideoDriver:
 class LandmarkDriver:
     """A track that was saved before. It shows nobody: the driver stays private."""
 
-    audio = None
+    audio: Path | None = None
     shows_face = False
 
     def __init__(self, settings: DriveSettings) -> None:
@@ -128,7 +135,7 @@ def _mean_rate(sequence: LandmarkSequence) -> Fraction:
 
 
 def _trimmed(sequence: LandmarkSequence, settings: DriveSettings) -> LandmarkSequence:
-    """The part from start to end, at the wanted rate, timed from 0."""
+    """The part from start to end, at the wanted rate, timed from the start as `VideoReader` does."""
     time = sequence.timestamps_s
     step = float(np.median(np.diff(time))) if len(time) > 1 else 0.04
     end = min(time[-1] + step, settings.end if settings.end is not None else np.inf)
@@ -137,10 +144,12 @@ def _trimmed(sequence: LandmarkSequence, settings: DriveSettings) -> LandmarkSeq
     else:
         wanted = np.arange(settings.start, end - 1e-6, float(1 / settings.fps))
     if not len(wanted):
-        raise InputError(f"{settings.driver} has no frame from {settings.start:g} s on; it lasts {time[-1] + step:.2f} s")
+        raise InputError(
+            f"{settings.driver} has no frame from {settings.start:g} s on; it lasts {time[-1] + step:.2f} s"
+        )
     held = np.maximum(np.searchsorted(time, wanted + 1e-6, "right") - 1, 0)
     arrays = {name: getattr(sequence, name)[held] for name in ARRAYS}
-    arrays["timestamps_s"] = wanted - (wanted[0] if settings.fps is None else settings.start)
+    arrays["timestamps_s"] = np.maximum(wanted - settings.start, 0)
     if not arrays["detected"].any():
         raise FaceNotFoundError(f"{settings.driver}: no frame from {settings.start:g} s on shows a face")
     return replace(sequence, **arrays)
@@ -149,4 +158,3 @@ def _trimmed(sequence: LandmarkSequence, settings: DriveSettings) -> LandmarkSeq
 def borrowable(driver: Driver, track: LandmarkSequence) -> Iterable[tuple[Image, NDArray[np.float32]]]:
     """The driver's frames with their points, for renderers that borrow from them."""
     return zip(driver.images(), track.points, strict=False)
-

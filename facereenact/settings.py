@@ -20,6 +20,8 @@ def face_choice(text: str) -> FaceChoice:
     try:
         if "," in text:
             x, y = (float(part) for part in text.split(","))
+            if not (math.isfinite(x) and math.isfinite(y)):
+                raise ValueError
             return x, y
         return int(text)
     except ValueError as error:
@@ -73,10 +75,15 @@ class DriveSettings:
         "and mouth as they are, which suits a still driver.",
     )
     neutral_frame: int | None = _option(
-        None, "Driver frame, from 0, that matches the source as it is. [default: the frame most like the source]", metavar="N"
+        None,
+        "Driver frame, from 0, that matches the source as it is. [default: the frame most like the source]",
+        metavar="N",
     )
     face: FaceChoice = _option(
-        "largest", "Face of the source: largest, an index from the left, or a pixel x,y.", parse=face_choice, metavar="FACE"
+        "largest",
+        "Face of the source: largest, an index from the left, or a pixel x,y.",
+        parse=face_choice,
+        metavar="FACE",
     )
     driver_face: FaceChoice = _option(
         "largest", "Face of the driver's first frame, likewise.", parse=face_choice, metavar="FACE"
@@ -88,7 +95,9 @@ class DriveSettings:
         "driver", "Inside of an open mouth: the driver's own in the source's light, or painted teeth and tongue."
     )
     crop: bool = _option(
-        False, "Give the square 512x512 crop of the face, or paste the moving face into the whole picture.", negative="--paste"
+        False,
+        "Give the square 512x512 crop of the face, or paste the moving face into the whole picture.",
+        negative="--paste",
     )
     size: tuple[int, int] | int | None = _option(
         None,
@@ -99,7 +108,9 @@ class DriveSettings:
     start: float = _option(0.0, "Where in the driver to begin, seconds.", metavar="SECONDS")
     end: float | None = _option(None, "Where in the driver to end, seconds. [default: its end]", metavar="SECONDS")
     fps: Fraction | None = _option(
-        None, "Frames per second of the result, e.g. 25 or 30000/1001. [default: the driver's own timing]", metavar="RATE"
+        None,
+        "Frames per second of the result, e.g. 25 or 30000/1001. [default: the driver's own timing]",
+        metavar="RATE",
     )
     compare: bool = _option(False, "Also write OUTPUT.compare.mp4: source, driver and result side by side.")
     save_landmarks: Path | None = _option(

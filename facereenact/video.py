@@ -102,7 +102,8 @@ class VideoReader:
         if is_empty:
             length_s = self._source.duration_s
             advice = "" if length_s is None else f"; it lasts {length_s:.2f} s"
-            raise InputError(f"{self.path} has no frame from {self._start_s:g} s to {self._end_s:g} s{advice}")
+            until = "on" if self._end_s == math.inf else f"to {self._end_s:g} s"
+            raise InputError(f"{self.path} has no frame from {self._start_s:g} s {until}{advice}")
 
     def _describe(self) -> VideoInfo:
         source = self._source
@@ -151,6 +152,7 @@ class VideoWriter:
         self._audio_end_s = math.inf if audio_end_s is None else audio_end_s
         self._encoder: Encoder | None = None
         self._last_s = -math.inf
+        self.is_published = False
 
     def __enter__(self) -> Self:
         try:
@@ -207,6 +209,7 @@ class VideoWriter:
         with self._target.translated_errors():
             self._encoder.close()
             self._target.publish()
+        self.is_published = True
 
     def _abandon(self) -> None:
         try:

@@ -67,7 +67,6 @@ def point_weights() -> NDArray[np.float32]:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-
 @cache
 def mesh_triangles() -> NDArray[np.int32]:
     """(852, 3) vertices of the triangles of the surface; eyes and mouth are holes."""

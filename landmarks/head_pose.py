@@ -17,6 +17,8 @@ Array = NDArray[np.floating[Any]]
 RIGID_POINTS = np.array([0, 1, 2, 14, 15, 16, *range(27, 36), 36, 39, 42, 45])
 """Points that no expression moves much: the contour at the ears, the nose and the eye corners."""
 
+NO_DISTORTION = np.zeros(4)
+
 
 @cache
 def face_model() -> NDArray[np.float64]:
@@ -37,7 +39,9 @@ def camera_matrix(size: tuple[int, int]) -> NDArray[np.float64]:
     return np.array([[focal_px, 0, width / 2], [0, focal_px, height / 2], [0, 0, 1]])
 
 
-def solve_head_pose(points: Array, size: tuple[int, int], guess: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
+def solve_head_pose(
+    points: Array, size: tuple[int, int], guess: tuple[Array, Array] | None = None
+) -> tuple[Array, Array]:
     """Rotation and translation that take the face model to the points of one frame.
 
     Args:
@@ -51,10 +55,10 @@ def solve_head_pose(points: Array, size: tuple[int, int], guess: tuple[Array, Ar
     model, image = face_model()[RIGID_POINTS], np.ascontiguousarray(points[RIGID_POINTS], dtype=np.float64)
     camera = camera_matrix(size)
     if guess is None:
-        _, rotation, translation = cv2.solvePnP(model, image, camera, None, flags=cv2.SOLVEPNP_SQPNP)
+        _, rotation, translation = cv2.solvePnP(model, image, camera, NO_DISTORTION, flags=cv2.SOLVEPNP_SQPNP)
     else:
         rotation, translation = (np.array(value, np.float64).reshape(3, 1) for value in guess)
-    rotation, translation = cv2.solvePnPRefineLM(model, image, camera, None, rotation, translation)
+    rotation, translation = cv2.solvePnPRefineLM(model, image, camera, NO_DISTORTION, rotation, translation)
     return rotation.ravel(), translation.ravel()
 
 

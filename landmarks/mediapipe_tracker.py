@@ -54,7 +54,9 @@ def find_faces(image: NDArray[np.uint8]) -> list[FaceMesh]:
     with closing(_mesh_solution(faces=MAX_FACES, static=True)) as solution:
         faces = _refined(solution, image, _look(solution, image, whole))
         if not faces:
-            faces = _refined(solution, image, [f for region in _regions(width, height) for f in _look(solution, image, region)])
+            faces = _refined(
+                solution, image, [f for region in _regions(width, height) for f in _look(solution, image, region)]
+            )
     for confidence in (0.3, 0.15):
         if not faces:
             with closing(_mesh_solution(faces=MAX_FACES, static=True, confidence=confidence)) as solution:
@@ -285,7 +287,9 @@ def visibility(points: NDArray[np.float32], rotation: NDArray[Any], size: tuple[
 
     MediaPipe states no confidence of its own points; the face as seen from the middle of the head tells which are hidden.
     """
-    outward = face_model() - np.array([0.0, 0.0, 0.9])  # the middle of the head lies 0.9 eye distances behind the nose tip
+    outward = face_model() - np.array(
+        [0.0, 0.0, 0.9]
+    )  # the middle of the head lies 0.9 eye distances behind the nose tip
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     facing = -np.einsum("fj,pj->fp", rotation_matrices(rotation)[:, 2], outward)
     inside = ((points >= 0) & (points < np.array(size))).all(axis=2)

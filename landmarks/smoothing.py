@@ -24,7 +24,7 @@ def fill_gaps(sequence: LandmarkSequence) -> LandmarkSequence:
     seen, time = sequence.detected, sequence.timestamps_s
     if seen.all():
         return sequence
-    filled = {}
+    filled: dict[str, Any] = {}
     for name in ("points", "rotation", "translation", "eye_openness"):
         values = getattr(sequence, name)
         flat = values.reshape(len(values), -1)
@@ -61,8 +61,10 @@ class Smoother:
 
     def scaled(self, factor: float) -> Smoother:
         """The same with all widths and the noise multiplied."""
-        widths = {name: tuple(factor * s for s in getattr(self, name)) for name in ("head_s", "face_s", "mouth_s", "eyes_s")}
-        return replace(self, **widths, noise=factor * self.noise)  # type: ignore[arg-type]
+        widths = {
+            name: tuple(factor * s for s in getattr(self, name)) for name in ("head_s", "face_s", "mouth_s", "eyes_s")
+        }
+        return replace(self, **widths, noise=factor * self.noise)
 
     def _smooth(self, sequence: LandmarkSequence) -> LandmarkSequence:
         motion = split_motion(sequence)
@@ -89,7 +91,9 @@ class Smoother:
         )
 
 
-def adaptive_mean(values: Array, time_s: Array, widths_s: tuple[float, float], noise: float | Array) -> NDArray[np.float64]:
+def adaptive_mean(
+    values: Array, time_s: Array, widths_s: tuple[float, float], noise: float | Array
+) -> NDArray[np.float64]:
     """Mix of a narrow and a wide Gaussian mean over time, by how far the two differ (see `Smoother`).
 
     Args:

@@ -33,6 +33,9 @@ class LazyCommand:
 
 COMMANDS = {
     "drive": LazyCommand("facereenact.cli.drive:drive", "Animate a face with the motion of a video."),
+    "checkpoints": LazyCommand(
+        "facereenact.cli.checkpoints:checkpoints", "List, download, import, verify and remove the weights of networks."
+    ),
     "doctor": LazyCommand("facereenact.cli.doctor:doctor", "Check the installation and name the cure of each fault."),
 }
 

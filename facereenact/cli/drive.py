@@ -76,12 +76,7 @@ class ProgressBars:
 
 
 def show(result: DriveResult) -> None:
-    """The short table at the end."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=None, show_header=False, pad_edge=False)
+    """The short table at the end; its lines are never cut, so that paths can be copied."""
     rows = {
         "written": str(result.output),
         "compared": str(result.compare) if result.compare else "",
@@ -94,5 +89,4 @@ def show(result: DriveResult) -> None:
     }
     for name, value in rows.items():
         if value:
-            table.add_row(name, escape(value))
-    Console().print(table)
+            click.echo(f"{name:<10}{value}")

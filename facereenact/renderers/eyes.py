@@ -75,7 +75,9 @@ class Eyeball:
         whole = patch.copy()
         if seen.sum() < 8:
             profile = np.clip(radius / self._radius, 0, 1)[..., None]
-            return np.where(profile < 0.45, 18.0, 60.0 - 30 * (profile > 0.9)).astype(np.float32) * np.ones(3, np.float32)
+            return np.where(profile < 0.45, 18.0, 60.0 - 30 * (profile > 0.9)).astype(np.float32) * np.ones(
+                3, np.float32
+            )
         mirrored = np.clip(np.round(2 * iris[1] - rows).astype(int), 0, side_px - 1)
         across = np.clip(np.round(2 * iris[0] - columns).astype(int), 0, side_px - 1)
         steps = np.minimum((radius / max(self._radius, 1e-6) * 6).astype(int), 7)

@@ -17,7 +17,7 @@ def polygon_coverage(outline: Array, size: tuple[int, int]) -> NDArray[np.float3
     width, height = size
     mask = np.zeros((height * 4, width * 4), np.uint8)
     corners = np.round(((outline + 0.5) * 4 - 0.5) * 16).astype(np.int32)
-    cv2.fillPoly(mask, [corners], 255, shift=4)
+    cv2.fillPoly(mask, [corners], (255,), shift=4)
     return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32) / 255
 
 

@@ -72,19 +72,21 @@ class MouthInterior:
         tint = self.skin / max(float(self.skin.mean()), 1)
         soft_tint = 1 + 0.35 * (tint - 1)
 
-        cavity = np.float32([52, 22, 20]) * light * soft_tint
+        cavity = np.array([52, 22, 20], np.float32) * light * soft_tint
         depth = np.clip(1 - 0.55 * np.exp(-((down - 0.12) ** 2) / 0.02), 0.45, 1)[..., None]
         upper = cavity * depth
         edge = 0.072 - 0.42 * across**2 - 0.010 * np.abs(np.sin(np.pi * across / 0.085)) ** 6
         teeth = np.clip((edge - down) / 0.02, 0, 1) * np.clip((0.40 - np.abs(across)) / 0.12, 0, 1)
         gaps = 1 - 0.07 * np.exp(-((((across / 0.085 + 0.5) % 1) - 0.5) ** 2) / 0.004)
         shade = (1 - 2.6 * across**2) * gaps * (0.88 + 0.12 * np.clip((edge - down) / 0.05, 0, 1))
-        enamel = np.minimum(np.float32([205, 195, 180]) * light * soft_tint, 225)
+        enamel = np.minimum(np.array([205, 195, 180], np.float32) * light * soft_tint, 225)
         upper = upper + teeth[..., None] * (enamel * shade[..., None] - upper)
 
         tongue = np.clip((down - 0.02 - 0.10 * (across / 0.3) ** 2) / 0.05, 0, 1)
-        flesh = np.float32([150, 74, 72]) * light * soft_tint
-        flesh = flesh * (0.75 + 0.25 * np.clip((down - 0.05) / 0.15, 0, 1) - 0.08 * np.exp(-(across**2) / 0.001))[..., None]
+        flesh = np.array([150, 74, 72], np.float32) * light * soft_tint
+        flesh = (
+            flesh * (0.75 + 0.25 * np.clip((down - 0.05) / 0.15, 0, 1) - 0.08 * np.exp(-(across**2) / 0.001))[..., None]
+        )
         self.lower = np.dstack([flesh, tongue * np.clip((0.40 - np.abs(across)) / 0.08, 0, 1)]).astype(np.float32)
 
         visible = polygon_coverage(opening, (side_px, side_px))
@@ -95,7 +97,15 @@ class MouthInterior:
             upper = upper + visible[..., None] * (own - upper)
         self.upper = np.clip(upper, 0, 255).astype(np.float32)
 
-    def draw(self, canvas: Image, pose: Pose, points: Float, offset: Float, driver: DriverFrame | None, match: ColourMatch | None) -> None:
+    def draw(
+        self,
+        canvas: Image,
+        pose: Pose,
+        points: Float,
+        offset: Float,
+        driver: DriverFrame | None,
+        match: ColourMatch | None,
+    ) -> None:
         """Draw what shows between the lips of a posed mesh.
 
         Args:
@@ -130,7 +140,6 @@ class MouthInterior:
         way = pose.vertices[14] - low - (target + pose.linear @ (self._lower_rest - self._anchor))
         lower = sample(self.lower, pose.linear, anchor, target + TONGUE_FOLLOWS * way, size)
         return upper + lower[..., 3:] * (lower[..., :3] - upper)
-
 
 
 def lips_only(image: Image, portrait: Portrait) -> Image:

@@ -39,7 +39,9 @@ Float = NDArray[np.floating[Any]]
 
 LID_POINTS = ((37, 38), (43, 44))  # upper lid points; the renderer moves whole lids instead
 LOWER_LID_POINTS = ((41, 40), (47, 46))
-SOLID_POINTS = np.array([0, 1, 2, 3, 4, 12, 13, 14, 15, 16, 36, 39, 42, 45])  # cheeks and eye corners: what the hair follows
+SOLID_POINTS = np.array(
+    [0, 1, 2, 3, 4, 12, 13, 14, 15, 16, 36, 39, 42, 45]
+)  # cheeks and eye corners: what the hair follows
 LIP_POINTS = ((59, 65), (60, 64), (61, 63))  # inner lip points, upper and lower
 LIP_PAIRS = (2, 4, 6)  # their places along the edges of the lips
 BEND = 1e-3  # weight of smoothness against hitting the points; small: points are hit to a hundredth of a pixel

@@ -32,7 +32,7 @@ def empty_maps(size: tuple[int, int]) -> Float:
     return np.stack([columns, rows, np.full_like(rows, np.inf)])
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def over(layers: NDArray[np.uint8], behind: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Lay a picture with alpha (h, w, 4) over another (h, w, 3)."""
     height, width = behind.shape[:2]
@@ -48,7 +48,7 @@ def over(layers: NDArray[np.uint8], behind: NDArray[np.uint8]) -> NDArray[np.uin
     return result
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def soften_folds(picture: NDArray[np.uint8], maps: Float) -> NDArray[np.uint8]:
     """Smooth the steps where a near surface hides a far one: mean of 3x3 pixels wherever the map leaps."""
     height, width = picture.shape[:2]
@@ -68,7 +68,7 @@ def soften_folds(picture: NDArray[np.uint8], maps: Float) -> NDArray[np.uint8]:
     return result
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)
 def _rasterise(
     target: Float, depth: Float, source: Float, triangles: NDArray[np.int32], map_x: Float, map_y: Float, buffer: Float
 ) -> None:

@@ -7,7 +7,6 @@ Layers, back to front: the background with the person filled in; the person, cut
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import repeat
 
 import cv2
 import numpy as np
@@ -62,7 +61,7 @@ class WarpRenderer:
     def render(self, motion: Iterable[LandmarkSequence], driver: Borrowed | None = None) -> Iterator[Image]:
         """See `Renderer.render`; the inside of the mouth is the driver's where its frames are given."""
         match: ColourMatch | None = None
-        for frame, driven in zip(motion, driver or repeat(None), strict=False):
+        for frame, driven in zip(motion, driver or _nobody(), strict=False):
             of_driver = None
             if driven is not None:
                 of_driver = DriverFrame(*driven)
@@ -91,7 +90,7 @@ def _about(mesh: FaceMesh, image: Image, matte: NDArray[np.float32] | None) -> N
     """(height, width) 0 to 1, what belongs to the person, estimated close to the face unless a matte is given."""
     height, width = image.shape[:2]
     person = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(person, [np.round(mesh.vertices[list(FACE_OVAL), :2]).astype(np.int32)], 1)  # the face is, in any case
+    cv2.fillPoly(person, [np.round(mesh.vertices[list(FACE_OVAL), :2]).astype(np.int32)], (1,))  # the face is, in any case
     if matte is None:
         x, y, reach = *mesh.centre, 2.2 * mesh.width_px
         near = (slice(max(int(y - reach), 0), int(y + reach)), slice(max(int(x - reach), 0), int(x + reach)))

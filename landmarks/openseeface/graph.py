@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ def fuse_hard_swish(model: onnx.ModelProto) -> int:
         else:
             replaced[id(divide)] = helper.make_node("HardSigmoid", [value], list(divide.output), alpha=1 / 6, beta=0.5)
         count += 1
+    if not count:
+        return 0
     kept = [replaced.get(id(node), node) for node in nodes]
     _replace_nodes(model, [node for node in kept if node is not None])
     for entry in model.opset_import:
@@ -44,15 +47,23 @@ def fuse_hard_swish(model: onnx.ModelProto) -> int:
     return count
 
 
-def split_heads(model: onnx.ModelProto) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cut the last, point-wise layer off the two offset heads of a landmark network.
+@dataclass(frozen=True, eq=False)
+class OffsetHead:
+    """The last two layers of the offset heads, cut off a landmark network."""
 
-    The network ends in a 1x1, a 3x3 depthwise and a grouped 1x1 convolution over the channels of three heads: heat, row
-    offset and column offset. Offsets are needed in one cell a point, so their last layer is left to `regression`. The
-    outputs become `heat` (n, points, cells, cells) and `features` (n, 2 points, cells, cells).
+    filters: NDArray[np.float32]  # (2 points, 9, k), 3x3 depthwise, k filters a channel
+    filter_biases: NDArray[np.float32]  # (2 points, 1, k)
+    weights: NDArray[np.float32]  # (2, points, points * k), row offsets, then column offsets
+    biases: NDArray[np.float32]  # (2, points)
 
-    Returns:
-        Weights (2, points, points) and biases (2, points) of the layer cut off.
+
+def split_heads(model: onnx.ModelProto) -> OffsetHead:
+    """Cut the last two layers off the offset heads of a landmark network.
+
+    The network ends in a 1x1, a 3x3 depthwise and a grouped 1x1 convolution, each clipped to 0..6, over the channels of
+    three heads: heat, row offset and column offset. Offsets are wanted in one cell a point, so `regression` computes
+    their last two layers there alone. The outputs become `heat` (n, points, cells, cells) and `features`
+    (n, 2 points, cells, cells).
 
     Raises:
         ValueError: the network does not end as described.
@@ -61,24 +72,32 @@ def split_heads(model: onnx.ModelProto) -> tuple[NDArray[np.float32], NDArray[np
     last = _convolution(model, graph.output[0].name)
     depthwise = _convolution(model, last.input[0])
     mixing = _convolution(model, depthwise.input[0])
-    points = _weights(model, last)[0].shape[0] // HEADS
-    shapes = [_weights(model, node)[0].shape for node in (last, depthwise)]
-    if shapes != [(HEADS * points, points, 1, 1), (HEADS * points, 1, 3, 3)] or _attributes(last).get("group") != HEADS:
-        raise ValueError(f"ends in convolutions of {shapes}")
-    new, outputs = [], []
-    for name, channels in (("heat", slice(0, points)), ("features", slice(points, None))):
-        width = points if name == "heat" else (HEADS - 1) * points
-        new.append(_part(model, mixing, channels, mixing.input[0], f"{name}_mixed", group=1))
-        end = f"{name}_filtered" if name == "heat" else name
-        new.append(_part(model, depthwise, channels, f"{name}_mixed", end, group=width))
-        outputs.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", width, None, None]))
-    new.append(_part(model, last, slice(0, points), "heat_filtered", "heat", group=1))
+    weights, biases = _weights(model, last)
+    filters, filter_biases = _weights(model, depthwise)
+    points = len(weights) // HEADS
+    count = len(filters) // (HEADS * points)
+    if filters.shape[1:] != (1, 3, 3) or weights.shape[1:] != (points * count, 1, 1) or len(weights) % HEADS:
+        raise ValueError(f"ends in convolutions of {filters.shape} and {weights.shape}")
+    if any(_attributes(node).get("activation_params") != [0.0, 6.0] for node in (last, depthwise)):
+        raise ValueError("ends in layers without a clip")
+    new = [
+        _part(model, mixing, slice(0, points), mixing.input[0], "heat_mixed", group=1),
+        _part(model, depthwise, slice(0, points * count), "heat_mixed", "heat_filtered", group=points),
+        _part(model, last, slice(0, points), "heat_filtered", "heat", group=1),
+        _part(model, mixing, slice(points, None), mixing.input[0], "features", group=1),
+    ]
     old = {id(last), id(depthwise), id(mixing)}
     _replace_nodes(model, [node for node in graph.node if id(node) not in old] + new)
-    weights, biases = _weights(model, last)
     del graph.output[:]
-    graph.output.extend(outputs)
-    return weights[points:].reshape(HEADS - 1, points, points), biases[points:].reshape(HEADS - 1, points)
+    for name, channels in (("heat", points), ("features", 2 * points)):
+        shape = ["batch", channels, None, None]
+        graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
+    return OffsetHead(
+        filters=np.ascontiguousarray(filters[points * count :].reshape(-1, count, 9).transpose(0, 2, 1)),
+        filter_biases=filter_biases[points * count :].reshape(-1, 1, count),
+        weights=weights[points:].reshape(HEADS - 1, points, points * count),
+        biases=biases[points:].reshape(HEADS - 1, points),
+    )
 
 
 def _hard_sigmoid_chain(

@@ -1,0 +1,194 @@
+"""OpenSeeFace's 14 expression features and its blink, from the normalised points in space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+
+FEATURE_NAMES = (
+    "eye_l",
+    "eye_r",
+    "eyebrow_steepness_l",
+    "eyebrow_updown_l",
+    "eyebrow_quirk_l",
+    "eyebrow_steepness_r",
+    "eyebrow_updown_r",
+    "eyebrow_quirk_r",
+    "mouth_corner_updown_l",
+    "mouth_corner_inout_l",
+    "mouth_corner_updown_r",
+    "mouth_corner_inout_r",
+    "mouth_open",
+    "mouth_wide",
+)
+THRESHOLD = 0.15  # share of the neutral value beyond which a value counts as an expression
+THRESHOLDS = {"steepness": 0.05, "quirk": 0.05, "inout": 0.02, "wide": 0.02}
+EASING = 0.15  # how far an extreme may lie inside the first one seen, as a share of the way to the neutral value
+DECAY = 0.001  # of the way there, per frame
+HELD = 0.2  # share of the output of the frame before
+BUFFER = 64
+
+
+class Features:
+    """The features of one face over time; it learns the neutral value and the extremes of each."""
+
+    def __init__(self) -> None:
+        self._scales = [SelfCalibratingScale(_threshold(name)) for name in FEATURE_NAMES]
+        self.values = np.zeros(len(FEATURE_NAMES))
+
+    def update(self, points_3d: Array) -> NDArray[np.float64]:
+        """(14,) features in the order of FEATURE_NAMES, about -1 to 1, after one more frame; 0 until extremes were seen.
+
+        Args:
+            points_3d: (70, 3) normalised points.
+        """
+        raw = raw_features(points_3d)
+        self.values = np.array([scale.update(raw[name]) for scale, name in zip(self._scales, FEATURE_NAMES, strict=True)])
+        return self.values
+
+    @property
+    def eye_blink(self) -> NDArray[np.float64]:
+        """(2,) right and left eye: 1 open, 0 closed."""
+        return 1 - np.clip(-self.values[[1, 0]], 0, 1)
+
+
+class SelfCalibratingScale:
+    """Puts values on a scale of -1 to 1 between the smallest and largest seen, with the usual one at 0."""
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._median = Remedian()
+        self._low: Extreme | None = None
+        self._high: Extreme | None = None
+        self._output = 0.0
+
+    def update(self, value: float) -> float:
+        """The smoothed output after one more value."""
+        self._median.add(value)
+        self._output = HELD * self._output + (1 - HELD) * self._placed(value, self._median.value)
+        return self._output
+
+    def _placed(self, value: float, median: float) -> float:
+        # As in the original, nothing is stated before both extremes were seen, and a negative median breaks the share.
+        share = (value - median) / median if median else 0.0
+        if self._low is None:
+            if value < median and -share > self._threshold:
+                self._low = Extreme(value, median)
+                return -1.0
+            return 0.0
+        if value < self._low.value:
+            self._low = Extreme(value, median)
+            return -1.0
+        if self._high is None:
+            if value > median and share > self._threshold:
+                self._high = Extreme(value, median)
+                return 1.0
+            return 0.0
+        if value > self._high.value:
+            self._high = Extreme(value, median)
+            return 1.0
+        self._low.ease()
+        self._high.ease()
+        if value < median:
+            return -(1 - (value - self._low.value) / (median - self._low.value))
+        return (value - median) / (self._high.value - median) if value > median else 0.0
+
+
+class Extreme:
+    """The smallest or largest value seen, which moves a little towards the neutral value in time."""
+
+    def __init__(self, value: float, median: float) -> None:
+        self.value = value
+        self._limit = value + EASING * (median - value)
+
+    def ease(self) -> None:
+        """One frame's move."""
+        self.value += DECAY * (self._limit - self.value)
+
+
+class Remedian:
+    """A running median in little memory: medians of 64 values, medians of 64 of those, and so on.
+
+    P. Rousseeuw, G. Bassett: The Remedian, 1990.
+    """
+
+    def __init__(self) -> None:
+        self._levels: list[list[float]] = [[]]
+
+    def add(self, value: float) -> None:
+        for level in range(len(self._levels) + 1):
+            if level == len(self._levels):
+                self._levels.append([])
+            self._levels[level].append(value)
+            if len(self._levels[level]) < BUFFER:
+                return
+            value = float(np.median(self._levels[level]))
+            self._levels[level].clear()
+
+    @property
+    def value(self) -> float:
+        """The median of the highest level that holds a value."""
+        return float(np.median(next(level for level in reversed(self._levels) if level)))
+
+
+def raw_features(points_3d: Array) -> dict[str, float]:
+    """The measures behind the features, in units of the nose's bridge (heights) or of the face (widths), or degrees."""
+    points = np.asarray(points_3d, np.float64)[:, :2]
+    x, y = points.T
+    wide = float(np.mean([x[0] - x[16], x[1] - x[15]]))
+    high = float(np.mean([y[27] - y[28], y[28] - y[29], y[29] - y[30]]))
+    tilt = float(np.mean([_angle_deg(points[a], points[b]) for a, b in ((42, 45), (36, 39), (0, 16), (31, 35))]))
+    middle = float(np.mean(x[[50, 60, 27, 30, 64, 55]]))
+    return {
+        "eye_l": _lid_gap(points, (42, 45), (43, 44), (47, 46)) / high,
+        "eye_r": _lid_gap(points, (36, 39), (37, 38), (41, 40)) / high,
+        "eyebrow_steepness_l": -_angle_deg(points[22], points[26]) - tilt,
+        "eyebrow_steepness_r": _angle_deg(points[17], points[21]) - tilt,
+        "eyebrow_quirk_l": _quirk(points, (22, 23, 24, 25, 26)) / high,
+        "eyebrow_quirk_r": _quirk(points, (17, 18, 19, 20, 21)) / high,
+        "eyebrow_updown_l": (float(np.mean(y[[22, 26]])) - y[27]) / high,
+        "eyebrow_updown_r": (float(np.mean(y[[17, 21]])) - y[27]) / high,
+        "mouth_corner_updown_l": (float(np.mean(y[[49, 50, 51]])) - y[62]) / high,
+        "mouth_corner_updown_r": (float(np.mean(y[[49, 50, 51]])) - y[58]) / high,
+        "mouth_corner_inout_l": abs(middle - x[62]) / wide,
+        "mouth_corner_inout_r": abs(middle - x[58]) / wide,
+        "mouth_open": abs(float(np.mean(y[59:62]) - np.mean(y[63:66]))) / high,
+        "mouth_wide": abs(x[58] - x[62]) / wide,
+    }
+
+
+def _lid_gap(
+    points: Array, corners: tuple[int, int], upper: tuple[int, int], lower: tuple[int, int]
+) -> float:
+    turned = _turned(points[[*upper, *lower]], points[corners[0]], _angle_deg(*points[list(corners)]))
+    return float(abs(turned[:2, 1].mean() - turned[2:, 1].mean()))
+
+
+def _quirk(points: Array, brow: tuple[int, ...]) -> float:
+    """How far the inner points of a brow leave the level of its first; over x and y alike, as in the original."""
+    first = points[brow[0]]
+    turned = _turned(points[list(brow[1:-1])], first, _angle_deg(first, points[brow[-1]]))
+    return float(abs(turned - first[1]).max())
+
+
+def _angle_deg(a: Array, b: Array) -> float:
+    """Angle of the line through two points from the x axis, -90 to 90 degrees.
+
+    A line towards -x, as they all run, has its angle mirrored and not turned, as in the original.
+    """
+    angle = float(np.degrees(np.arctan2(b[1] - a[1], b[0] - a[0])))
+    return 180 - angle if angle > 90 else -180 - angle if angle <= -90 else angle
+
+
+def _turned(points: Array, pivot: Array, angle_deg: float) -> Array:
+    """Points turned about a pivot by the negative angle: meant to level a line, it doubles the tilt of a mirrored one."""
+    cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    return (points - pivot) @ np.array([[cosine, -sine], [sine, cosine]]) + pivot
+
+
+def _threshold(name: str) -> float:
+    return next((threshold for part, threshold in THRESHOLDS.items() if part in name), THRESHOLD)

@@ -1,0 +1,183 @@
+"""Where a head is and how it is turned, as OpenSeeFace states it and in the head frame of this package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from landmarks.head_pose import camera_matrix, face_model, solve_head_pose
+from landmarks.types import OUTER_EYE_CORNERS
+
+Array = NDArray[np.floating[Any]]
+
+SOLVED_POINTS = np.array([0, 1, 8, 15, 16, *range(27, 36)])
+MEASURED_POINTS = np.array([*range(17), 30])  # of which the error is stated
+BRIDGE = np.array([27, 28, 29, 30])
+EYEBALL_DEPTH = 0.385  # corner distances behind the middle of the eye corners
+SWAP = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, 1]])  # x and y
+MIRRORED_DEPTH = np.diag([1.0, 1, -1])
+NOT_A_NUMBER = 9999999.0
+FAILED = 99999.0
+
+
+@dataclass(frozen=True, eq=False)
+class SentPose:
+    """A pose as OpenSeeFace sends it: about (row, column, depth), with the face behind the camera.
+
+    An upright face that looks into the camera has the Euler angles (+-180, 0, 90).
+    """
+
+    rotation: NDArray[np.float64]  # (3,), Rodrigues vector, radians
+    translation: NDArray[np.float64]  # (3,), units of OpenSeeFace's face model
+    error: float  # pixels; NOT_A_NUMBER's root or FAILED where there is none
+    succeeded: bool
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        return np.asarray(cv2.Rodrigues(self.rotation)[0])
+
+    @property
+    def euler_deg(self) -> NDArray[np.float64]:
+        """(3,) angles about the first, second and third axis, degrees."""
+        return np.array(cv2.RQDecomp3x3(self.matrix)[0])
+
+    @property
+    def quaternion(self) -> NDArray[np.float64]:
+        """(4,) x, y, z, w of the inverse rotation; of the two signs the one that Day's method gives.
+
+        M. Day, "Converting a Rotation Matrix to a Quaternion": one component, chosen by the diagonal, is positive.
+        """
+        angle = float(np.linalg.norm(self.rotation))
+        axis = self.rotation / angle if angle > 0 else self.rotation
+        quaternion = np.array([*(-np.sin(angle / 2) * axis), np.cos(angle / 2)])
+        x, y, z = np.diag(self.matrix)
+        positive = (0 if x > y else 1) if z < 0 else (2 if x < -y else 3)
+        return quaternion if quaternion[positive] >= 0 else -quaternion
+
+
+@dataclass(frozen=True, eq=False)
+class HeadPose:
+    """A solved pose, in both conventions, and the points in space that follow from it."""
+
+    rotation: NDArray[np.float64]  # (3,), Rodrigues vector, radians; x right, y down, z away from the camera
+    translation: NDArray[np.float64]  # (3,), outer eye distances of the face model, z positive
+    sent: SentPose
+    points_3d: NDArray[np.float64]  # (70, 3), frame and units of OpenSeeFace's face model, not yet normalised
+
+
+class PoseSolver(Protocol):
+    """Solves the pose of one frame, from that of the frame before."""
+
+    def __call__(self, points: Array, size: tuple[int, int], last: HeadPose | None) -> HeadPose:
+        """Points (68, 2) in pixels of a frame of (width, height)."""
+
+
+@cache
+def osf_model() -> NDArray[np.float64]:
+    """(70, 3) OpenSeeFace's face model: x to the image's left, y up, z to the camera; nose tip at the origin.
+
+    68 landmarks, then the middles of the right and the left eyeball.
+    """
+    with (files("landmarks") / "tables" / "face_model.csv").open() as table:
+        return np.loadtxt(table, delimiter=",").astype(np.float32).astype(np.float64)
+
+
+@cache
+def eye_distance() -> float:
+    """Distance of the outer eye corners of OpenSeeFace's face model, the unit of `landmarks.head_pose`."""
+    right, left = OUTER_EYE_CORNERS
+    return float(np.linalg.norm(osf_model()[right] - osf_model()[left]))
+
+
+class CompatiblePose:
+    """The original's solution: rows and columns swapped under a camera that is not, from a guess of zero.
+
+    Its error on frames that are not square is described in the documentation; use `CorrectedPose` to measure a head.
+    """
+
+    def __call__(self, points: Array, size: tuple[int, int], last: HeadPose | None) -> HeadPose:
+        width, height = size
+        camera = np.array([[width, 0, width / 2], [0, width, height / 2], [0, 0, 1]], np.float64)
+        swapped = np.ascontiguousarray(points[:, ::-1], np.float64)
+        guess = (np.zeros(3), np.zeros(3)) if last is None else (last.sent.rotation, last.sent.translation)
+        start = [value.reshape(3, 1).copy() for value in guess]
+        succeeded, rotation, translation = cv2.solvePnP(
+            osf_model()[SOLVED_POINTS], swapped[SOLVED_POINTS], camera, None, *start, True, cv2.SOLVEPNP_ITERATIVE
+        )
+        rotation, translation = rotation.ravel(), translation.ravel()
+        matrix = cv2.Rodrigues(rotation)[0]
+        error = _stated_error(swapped, osf_model(), matrix, translation, camera)
+        sent = SentPose(rotation, translation, error, bool(succeeded))
+        own = cv2.Rodrigues(SWAP @ MIRRORED_DEPTH @ matrix)[0].ravel()
+        points_3d = lifted_points(swapped, osf_model(), matrix, translation, camera)
+        return HeadPose(own, -SWAP @ translation / eye_distance(), sent, points_3d)
+
+
+class CorrectedPose:
+    """A pinhole camera in the middle of the frame, the face before it, and no start from zero."""
+
+    def __call__(self, points: Array, size: tuple[int, int], last: HeadPose | None) -> HeadPose:
+        guess = None if last is None else (last.rotation, last.translation)
+        rotation, translation = solve_head_pose(points, size, guess)
+        matrix, camera = cv2.Rodrigues(rotation)[0], camera_matrix(size)
+        points = np.asarray(points, np.float64)
+        error = _stated_error(points, -osf_model(), matrix, translation * eye_distance(), camera)
+        points_3d = -lifted_points(points, -osf_model(), matrix, translation * eye_distance(), camera)
+        sent = SentPose(
+            cv2.Rodrigues(MIRRORED_DEPTH @ SWAP @ matrix)[0].ravel(), -SWAP @ translation * eye_distance(), error, True
+        )
+        return HeadPose(np.asarray(rotation, np.float64), np.asarray(translation, np.float64), sent, points_3d)
+
+
+def lifted_points(
+    points: Array, model: Array, matrix: Array, translation: Array, camera: Array
+) -> NDArray[np.float64]:
+    """(70, 3) the seen points, each at the depth of the posed model's, brought back into the model's frame.
+
+    The depth of a pupil lies between those of its eye's corners, weighted with the distance to each as in the original;
+    an eyeball's middle lies behind the middle of the corners.
+    """
+    depth = model[:66] @ matrix[2] + translation[2]
+    depths = np.concatenate([depth, [_pupil_depth(points, depth, *pupil) for pupil in ((66, 36, 39), (67, 42, 45))]])
+    rays = np.concatenate([(points - camera[:2, 2]) / camera[[0, 1], [0, 1]], np.ones((len(points), 1))], axis=1)
+    lifted = (rays * depths[:, None] - translation) @ matrix
+    backwards = -np.sign(model[68, 2]) * np.array([0, 0, 1])
+    eyeballs = [
+        (lifted[a] + lifted[b]) / 2 - EYEBALL_DEPTH * np.linalg.norm(lifted[a] - lifted[b]) * backwards
+        for a, b in ((36, 39), (42, 45))
+    ]
+    return np.concatenate([lifted, eyeballs])
+
+
+def normalised(points_3d: Array) -> NDArray[np.float64]:
+    """(70, 3) points with the nose tip at x = y = 0, the bridge upright, and the model's width and height."""
+    points = np.array(points_3d, np.float64)
+    points[:, :2] -= points[30, :2]
+    x, y = points[27, :2]
+    length = float(np.hypot(x, y))
+    if length > 0:
+        points[:, :2] = points[:, :2] @ (np.array([[y, x], [-x, y]]) / length)
+    for axis, first, second in ((1, BRIDGE[:-1], BRIDGE[1:]), (0, [0, 36, 42], [16, 39, 45])):
+        found, expected = (abs(values[first, axis] - values[second, axis]) for values in (points, osf_model()))
+        ratio = float(np.mean(found / expected))
+        points[:, axis] /= ratio if ratio > 0 else 1.0
+    return points
+
+
+def _pupil_depth(points: Array, depth: Array, pupil: int, first: int, second: int) -> float:
+    a, b = (float(np.linalg.norm(points[pupil] - points[corner])) for corner in (first, second))
+    return float((a * depth[first] + b * depth[second]) / (a + b)) if a + b > 0 else float(depth[first])
+
+
+def _stated_error(points: Array, model: Array, matrix: Array, translation: Array, camera: Array) -> float:
+    """Root of the summed squares over twice the number of points solved for, not of those summed."""
+    posed = (model[MEASURED_POINTS] @ matrix.T + translation) @ camera.T
+    seen = posed[:, :2] / posed[:, 2:]
+    total = float(((seen - points[MEASURED_POINTS]) ** 2).sum()) / (2 * len(SOLVED_POINTS))
+    return float(np.sqrt(total if np.isfinite(total) else NOT_A_NUMBER))

@@ -1,0 +1,121 @@
+"""Pupils, from a close look at each eye."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from landmarks.openseeface.boxes import Crop, crop_between
+from landmarks.openseeface.models import GAZE_MODEL, load_network, normalise
+from landmarks.openseeface.regression import Regression, logit
+
+EYES = ((36, 39, False), (42, 45, True))  # first and second corner, whether the network wants it mirrored; right, left
+SIDE_PX = GAZE_MODEL.input_px
+CELL_PX = 4
+LOGIT_FACTOR = 8.0
+SURROUNDINGS = 1.2  # the part of the frame that is looked at, in boxes of the face
+REACH = (1.4, 1.2)  # of a cut about the middle of the eye, in half its width
+
+
+@dataclass(frozen=True)
+class EyeCut:
+    """A levelled rectangle around an eye."""
+
+    origin: tuple[float, float]  # (x, y) of the levelled surroundings' corner in the frame, pixels
+    pivot: tuple[float, float]  # (x, y) in the surroundings about which they were turned
+    angle: float  # radians, clockwise in the picture, that the eye was turned back by
+    cut: Crop
+    is_mirrored: bool
+
+    def to_frame(self, x: float, y: float) -> tuple[float, float]:
+        """The pixel of the frame of a position in the network's 32x32 picture."""
+        if self.is_mirrored:
+            x = SIDE_PX - x
+        across = self.cut.left + x * (self.cut.right - self.cut.left) / SIDE_PX
+        down = self.cut.top + y * (self.cut.bottom - self.cut.top) / SIDE_PX
+        turned = _turned((across, down), self.pivot, self.angle)
+        return turned[0] + self.origin[0], turned[1] + self.origin[1]
+
+
+class PupilFinder:
+    """OpenSeeFace's gaze network."""
+
+    def __init__(self, models_dir: Path) -> None:
+        self._network = load_network(models_dir, GAZE_MODEL)
+
+    def __call__(self, image: NDArray[np.uint8], face: Regression) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Right and left pupil (2, 2) in pixels of the RGB frame and their confidence (2,); zero where an eye is out of view."""
+        points, scores = np.zeros((2, 2), np.float32), np.zeros(2, np.float32)
+        cuts = [_eye_cut(image, face, *eye) for eye in EYES]
+        seen = [index for index, cut in enumerate(cuts) if cut is not None]
+        if not seen:
+            return points, scores
+        batch = np.stack([cut[1] for cut in cuts if cut is not None])
+        for index, maps in zip(seen, self._network(batch)[0], strict=True):
+            x, y, scores[index] = _decode(maps)
+            cut = cuts[index]
+            assert cut is not None
+            points[index] = cut[0].to_frame(x, y)
+        return points, scores
+
+
+def _eye_cut(
+    image: NDArray[np.uint8], face: Regression, first: int, second: int, is_mirrored: bool
+) -> tuple[EyeCut, NDArray[np.float32]] | None:
+    """An eye levelled and cut out, and the network's input (3, 32, 32) of it, columns first; None out of view."""
+    area = _surroundings(face, (image.shape[1], image.shape[0]))
+    a, b = (tuple(map(int, face.points[index] - (area.left, area.top))) for index in (first, second))
+    angle = float(np.arctan2(b[1] - a[1], b[0] - a[0])) % (2 * np.pi)
+    levelled = _turned(b, a, -angle)
+    middle = ((a[0] + levelled[0]) / 2, (a[1] + levelled[1]) / 2)
+    half = float(np.hypot(a[0] - levelled[0], a[1] - levelled[1])) / 2
+    reach = (REACH[0] * half, REACH[1] * half)
+    size = (area.right - area.left, area.bottom - area.top)
+    cut = crop_between(
+        middle[0] - reach[0], middle[1] - reach[1], middle[0] + reach[0], middle[1] + reach[1], size=size
+    )
+    if cut.right <= cut.left or cut.bottom <= cut.top:
+        return None
+    part = _levelled(image[area.top : area.bottom, area.left : area.right], a, angle, cut)
+    if is_mirrored:
+        part = part[:, ::-1]
+    eye = np.asarray(cv2.resize(part, (SIDE_PX, SIDE_PX)), np.uint8)
+    planes = normalise(eye).transpose(0, 2, 1)
+    return EyeCut((area.left, area.top), (float(a[0]), float(a[1])), angle, cut, is_mirrored), planes
+
+
+def _surroundings(face: Regression, size: tuple[int, int]) -> Crop:
+    low, high = face.points.min(axis=0), face.points.max(axis=0)
+    centre, reach = (low + high) / 2, (high - low) * (SURROUNDINGS / 2)
+    return crop_between(*(centre - reach), *(centre + reach), size=size)
+
+
+def _levelled(area: NDArray[np.uint8], pivot: tuple[int, ...], angle: float, cut: Crop) -> NDArray[np.uint8]:
+    """The pixels of a cut in the area turned about the pivot, without turning the rest of the area."""
+    matrix = cv2.getRotationMatrix2D((float(pivot[0]), float(pivot[1])), float(np.degrees(angle)), 1.0)
+    matrix[:, 2] -= (cut.left, cut.top)
+    # The area's last row of the cut may lie outside, as the cut is clipped before one row is added: cv2 pads with black.
+    height = min(cut.bottom, area.shape[0]) - cut.top
+    size = (cut.right - cut.left, max(height, 1))
+    return np.asarray(cv2.warpAffine(area, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def _decode(maps: NDArray[np.float32]) -> tuple[float, float, float]:
+    """x, y in the 32x32 picture and the peak, of the maps (3, 8, 8) heat, x offset, y offset; x is the first axis."""
+    cell = int(maps[0].argmax())
+    across, down = SIDE_PX * logit(maps[1:].reshape(2, -1)[:, cell]) / LOGIT_FACTOR
+    column, row = divmod(cell, maps.shape[2])
+    return CELL_PX * column + float(across), CELL_PX * row + float(down), float(maps[0].flat[cell])
+
+
+def _turned(
+    point: tuple[float, ...], pivot: tuple[float, ...], angle: float
+) -> tuple[float, float]:
+    """A point turned clockwise, as seen in the picture, about a pivot."""
+    cosine, sine = float(np.cos(angle)), float(np.sin(angle))
+    x, y = point[0] - pivot[0], point[1] - pivot[1]
+    return pivot[0] + cosine * x - sine * y, pivot[1] + sine * x + cosine * y
