@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class DownloadError(FacereenactError):
-    """A download failed; what arrived is kept and the next attempt continues there, unless the message says otherwise."""
+    """A download failed. What arrived is kept, and another run continues there, unless the message says otherwise."""
 
 
 class UnreachableError(DownloadError):
@@ -74,22 +74,28 @@ def download(
         DownloadError: the server refuses, gave up or offers a file of another size.
         OutputError: the disk has not enough room.
     """
-    failures = 0
+    failures, reached = 0, False
     while True:
         before = size_of(part)
         try:
             return _attempt(url, part, expected_bytes, token, stage, progress)
-        except _Cut as cut:
+        except (_Cut, UnreachableError) as error:
+            reached = reached or isinstance(error, _Cut)
+            if not reached:
+                raise
             failures = 0 if size_of(part) > before else failures
             if failures == len(delays_s):
-                kept = f"; {readable(size_of(part))} are kept, run the command again to continue"
-                raise DownloadError(
-                    f"{url}: {cut}{kept if size_of(part) else '; run the command again later'}"
-                ) from cut
-            wait_s = max(delays_s[failures], cut.wait_s)
-            log.info("%s: %s, trying again in %g s", url, cut, wait_s)
+                raise DownloadError(gave_up(url, part, error)) from error
+            wait_s = max(delays_s[failures], error.wait_s if isinstance(error, _Cut) else 0.0)
+            log.info("%s: %s, trying again in %g s", url, error, wait_s)
             time.sleep(wait_s)
             failures += 1
+
+
+def gave_up(url: str, part: Path, error: Exception) -> str:
+    kept = size_of(part)
+    hint = f"{readable(kept)} are kept, run the command again to continue" if kept else "run the command again later"
+    return f"{url}: {error}; {hint}"
 
 
 def _attempt(
@@ -163,7 +169,7 @@ def _receive(
             try:
                 chunk = response.read1(CHUNK_BYTES)
             except (OSError, HTTPException) as error:
-                raise _Cut(f"the connection was cut ({error or type(error).__name__})") from error
+                raise _Cut(f"the connection was cut ({str(error) or type(error).__name__})") from error
             if not chunk:
                 break
             file.write(chunk)

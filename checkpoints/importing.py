@@ -44,22 +44,22 @@ def import_files(
         ]
         if missing:
             raise InputError(f"{entry.name} also needs {', '.join(file.name for file in missing)}; give all together")
-        checked = [check(entry, file, path, progress=progress) for file, path in given.items()]
+        checked = [check(file, path, progress=progress) for file, path in given.items()]
         for each in checked:
             if each.file.sha256 and each.proof != "sha256":
                 log.warning("%s is not the published file, though its %s fit", each.path, each.proof)
-        store(entry, checked, folder, progress)
+        store(checked, folder, progress)
     return folder
 
 
-def store(entry: Checkpoint, checked: list[Checked], folder: Path, progress: Progress) -> None:
+def store(checked: list[Checked], folder: Path, progress: Progress) -> None:
     """Write all files under temporary names, then put all in their places."""
     require_room(folder, sum(each.path.stat().st_size for each in checked))
     clear_staged(folder)
     try:
-        staged = [stage(entry, each, folder, progress=progress) for each in checked]
+        staged = [stage(each, folder, progress=progress) for each in checked]
         for each, path in zip(checked, staged, strict=True):
-            commit(entry, each, path, folder, source="import", progress=progress)
+            commit(each, path, folder, source="import", progress=progress)
     finally:
         clear_staged(folder)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from checkpoints.digests import git_blob_of, sha256_of
 from checkpoints.errors import InputError
-from checkpoints.published import Checkpoint, PublishedFile
-from checkpoints.storage import Progress, StoredFile, label, read_record, silent, unfinished, write_record
+from checkpoints.published import PublishedFile
+from checkpoints.storage import Progress, StoredFile, read_record, silent, unfinished, write_record
 from checkpoints.weights import check_layout, is_safetensors, write_safetensors
 
 NEW = ".new"  # ends the name of a file that is complete but not yet in place
@@ -28,19 +28,19 @@ class Checked:
     converts: bool  # weights in a pickle, which are stored as safetensors
 
 
-def check(
-    entry: Checkpoint, file: PublishedFile, path: Path, *, stated_sha256: str = "", progress: Progress = silent
-) -> Checked:
+def check(file: PublishedFile, path: Path, *, required_sha256: str = "", progress: Progress = silent) -> Checked:
     """Prove that `path` is the published file, by its hash, or else that it holds what the file must hold.
+
+    Args:
+        required_sha256: the only hash that will do; without it, the right keys and shapes do as well.
 
     Raises:
         InputError: it is neither.
     """
-    stage = f"checking {label(entry, file)}"
     try:
-        sha256 = sha256_of(path, stage=stage, progress=progress)
-        if stated_sha256 and sha256 != stated_sha256:
-            raise InputError(f"{path} has the SHA-256 {sha256} instead of {stated_sha256}, which its publisher states")
+        sha256 = sha256_of(path, stage=f"checking {file.stored_name}", progress=progress)
+        if required_sha256 and sha256 != required_sha256:
+            raise InputError(f"its SHA-256 is {sha256} instead of {required_sha256}")
         proof = proof_by_hash(file, path, sha256)
         if file.layout is not None:
             check_layout(path, file.layout)
@@ -86,7 +86,7 @@ def check_settings(path: Path, file: PublishedFile) -> None:
             raise InputError(f"{path} is for another network: {key} is {found} instead of {wanted}")
 
 
-def stage(entry: Checkpoint, checked: Checked, folder: Path, *, progress: Progress = silent) -> Path:
+def stage(checked: Checked, folder: Path, *, progress: Progress = silent) -> Path:
     """Make the file as it will be stored, under a temporary name: weights in a pickle are converted, others copied.
 
     Raises:
@@ -96,9 +96,9 @@ def stage(entry: Checkpoint, checked: Checked, folder: Path, *, progress: Progre
     target = unfinished(folder) / (checked.file.stored_name + NEW)
     if checked.converts and checked.file.layout is not None:
         size = checked.path.stat().st_size
-        progress(f"converting {label(entry, checked.file)}", 0, size)
+        progress(f"converting {checked.file.stored_name}", 0, size)
         write_safetensors(checked.path, checked.file.layout, target=target)
-        progress(f"converting {label(entry, checked.file)}", size, size)
+        progress(f"converting {checked.file.stored_name}", size, size)
     elif checked.path.parent == target.parent:
         checked.path.replace(target)  # a finished download
     else:
@@ -108,12 +108,10 @@ def stage(entry: Checkpoint, checked: Checked, folder: Path, *, progress: Progre
     return target
 
 
-def commit(
-    entry: Checkpoint, checked: Checked, staged: Path, folder: Path, *, source: str, progress: Progress = silent
-) -> None:
+def commit(checked: Checked, staged: Path, folder: Path, *, source: str, progress: Progress = silent) -> None:
     """Put a staged file in its place and record it."""
     stored = StoredFile(
-        sha256=sha256_of(staged, stage=f"hashing {label(entry, checked.file)}", progress=progress)
+        sha256=sha256_of(staged, stage=f"hashing {checked.file.stored_name}", progress=progress)
         if checked.converts
         else checked.sha256,
         bytes=staged.stat().st_size,

@@ -9,7 +9,7 @@ from typing import Literal
 
 from checkpoints.digests import sha256_of
 from checkpoints.errors import InputError
-from checkpoints.published import Checkpoint, find
+from checkpoints.published import Checkpoint, catalogue, find
 from checkpoints.storage import (
     RECORD,
     UNFINISHED,
@@ -18,7 +18,6 @@ from checkpoints.storage import (
     changing,
     folder_of,
     how_to_install,
-    label,
     read_record,
     silent,
 )
@@ -31,6 +30,11 @@ class Finding:
     path: Path
     state: Literal["intact", "changed", "missing"]
     checked: str  # what proved it when it came, as in the record
+
+
+def recorded(*, root: Path | None = None) -> list[Checkpoint]:
+    """The checkpoints of which something is stored."""
+    return [entry for entry in catalogue() if (folder_of(entry, root) / RECORD).exists()]
 
 
 def verify(checkpoint: str | Checkpoint, *, root: Path | None = None, progress: Progress = silent) -> list[Finding]:
@@ -52,7 +56,7 @@ def verify(checkpoint: str | Checkpoint, *, root: Path | None = None, progress: 
     for file in entry.files:
         if stored := record.get(file.stored_name):
             path = folder / file.stored_name
-            stage = f"checking {label(entry, file)}"
+            stage = f"checking {file.stored_name}"
             if not path.is_file():
                 findings.append(Finding(path, "missing", stored.checked))
             elif sha256_of(path, stage=stage, progress=progress) != stored.sha256:

@@ -93,10 +93,9 @@ class Checkpoint:
     folders: tuple[str, ...] = ()  # sub-folders that `import` looks into, besides the folder it is given
 
     @property
-    def bytes(self) -> int | None:
-        """What the files take as published, or None where a size is unknown."""
-        sizes = [file.bytes for file in self.files]
-        return None if None in sizes else sum(size or 0 for size in sizes)
+    def known_bytes(self) -> int:
+        """What the files of known size take as published."""
+        return sum(file.bytes or 0 for file in self.files)
 
 
 def hub_endpoint() -> str:
@@ -124,7 +123,7 @@ def find(checkpoint: str | Checkpoint) -> Checkpoint:
 OPENSEEFACE = Checkpoint(
     name="openseeface",
     title="OpenSeeFace: face detection, 68 landmarks, gaze",
-    needed_by="tracking with OpenSeeFace; the MediaPipe tracker needs no checkpoint",
+    needed_by="tracking with OpenSeeFace",
     licence="BSD-2-Clause",
     source=Web(
         base="https://raw.githubusercontent.com/emilianavt/OpenSeeFace/dee5bb76066d062e7d80828ff407cbc5854f94f1/models",
@@ -276,7 +275,7 @@ IMAGE_ENCODER = Checkpoint(
 DWPOSE = Checkpoint(
     name="dwpose",
     title="DWPose: person detection, 133 body, hand and face points",
-    needed_by="body tracking with DWPose; the MediaPipe tracker needs no checkpoint",
+    needed_by="body tracking with DWPose",
     licence="Apache-2.0",
     source=Hub("yzd-v/DWPose", revision="1a7144101628d69ee7a3768d1ee3a094070dc388"),
     folders=("DWPose",),

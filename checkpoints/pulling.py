@@ -16,11 +16,9 @@ from checkpoints.storage import (
     folder_of,
     how_to_install,
     is_intact,
-    label,
     read_record,
     require_room,
     silent,
-    state,
     unfinished,
 )
 
@@ -46,16 +44,14 @@ def pull(
     """
     entry = find(checkpoint)
     chosen = source or entry.source
+    if not missing_files(entry, folder_of(entry, root)):
+        return folder_of(entry, root)
     if isinstance(chosen, Drive):
-        if state(entry, root=root) == "installed":
-            return folder_of(entry, root)
         raise DownloadError(how_to_install(entry, root))
     with changing(entry, root) as folder:
-        record = read_record(folder)
-        missing = [file for file in entry.files if not is_intact(folder, file.stored_name, record)]
-        if missing:
-            clear_staged(folder)
-            require_room(folder, sum((file.bytes or 0) - arrived_bytes(folder, file) for file in missing))
+        missing = missing_files(entry, folder)  # by now another process may have pulled it
+        clear_staged(folder)
+        require_room(folder, sum((file.bytes or 0) - arrived_bytes(folder, file) for file in missing))
         for file in missing:
             pull_file(entry, file, chosen, folder, root=root, progress=progress)
     return folder
@@ -75,7 +71,7 @@ def pull_file(
             part,
             expected_bytes=expected_bytes,
             token=hub_token(source),
-            stage=label(entry, file),
+            stage=file.stored_name,
             progress=progress,
         )
     except UnreachableError as error:
@@ -84,16 +80,21 @@ def pull_file(
             f"{command('import', entry.name, root, 'FOLDER')} (stores it as {folder / file.stored_name})"
         ) from error
     try:
-        checked = check(entry, file, part, stated_sha256=origin.stated_sha256, progress=progress)
+        checked = check(file, part, required_sha256=file.sha256 or origin.stated_sha256, progress=progress)
         if checked.converts:
             require_room(folder, part.stat().st_size)
-        staged = stage(entry, checked, folder, progress=progress)
+        staged = stage(checked, folder, progress=progress)
     except InputError as error:
         discard(part)
         raise DownloadError(f"{url} brought another file than expected, which was deleted: {error}") from error
-    commit(entry, checked, staged, folder, source=url, progress=progress)
+    commit(checked, staged, folder, source=url, progress=progress)
     discard(part)
-    log.info("%s: proven by its %s", label(entry, file), checked.proof)
+    log.info("%s: proven by its %s", file.stored_name, checked.proof)
+
+
+def missing_files(entry: Checkpoint, folder: Path) -> list[PublishedFile]:
+    record = read_record(folder)
+    return [file for file in entry.files if not is_intact(folder, file.stored_name, record)]
 
 
 def arrived_bytes(folder: Path, file: PublishedFile) -> int:

@@ -8,14 +8,14 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from checkpoints.errors import FacereenactError, InputError, OutputError
 from checkpoints.lock import locked
-from checkpoints.published import Checkpoint, Drive, PublishedFile, find
+from checkpoints.published import Checkpoint, Drive, find
 
 ENVIRONMENT = "FACEREENACT_CHECKPOINTS"
 RECORD = "record.json"
@@ -130,7 +130,8 @@ def how_to_install(entry: Checkpoint, root: Path | None) -> str:
             else ""
         )
         return f"{missing}; {by_hand} in a browser and {importing}{mirror}"
-    return f"{missing}; run: {command('pull', entry.name, root)} (without a connection, {by_hand} elsewhere and {importing})"
+    pulling = f"run: {command('pull', entry.name, root)}"
+    return f"{missing}; {pulling} (without a connection, {by_hand} elsewhere and {importing})"
 
 
 def read_record(folder: Path) -> dict[str, StoredFile]:
@@ -145,9 +146,11 @@ def read_record(folder: Path) -> dict[str, StoredFile]:
         if content["format"] != FORMAT:
             raise ValueError("another format")
         return {name: StoredFile(**entry) for name, entry in content["files"].items()}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged; run: facereenact checkpoints remove {folder.name}") from error
 
 
@@ -207,10 +210,8 @@ def require_room(folder: Path, wanted_bytes: int) -> None:
 
 
 def remove_if_empty(folder: Path) -> None:
-    try:
+    with suppress(OSError):  # not there, or in use: both are fine
         folder.rmdir()
-    except OSError:
-        pass  # not there, or in use: both are fine
 
 
 def readable(size: int) -> str:
@@ -219,7 +220,3 @@ def readable(size: int) -> str:
         if size >= factor:
             return f"{size / factor:.3g} {unit}"
     return f"{size} bytes"
-
-
-def label(entry: Checkpoint, file: PublishedFile) -> str:
-    return f"{entry.name}/{file.stored_name}"

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from checkpoints.errors import InputError
 from checkpoints.manifest import Layout, Shape
 
-if TYPE_CHECKING:
-    import torch
+Tensors = dict[str, Any]  # key: torch.Tensor; torch is imported only where a pickle is read
 
-PICKLES = (".pth", ".pt", ".bin", ".ckpt")
-REFUSED = re.compile(
-    r"(?:GLOBAL|[Uu]nsupported (?:class|operand|global):?|Trying to (?:load|call)[^`'\w]*)\s*`?([\w.]+)`?"
-)
+REFUSED = re.compile(r"GLOBAL ([\w.]+)")  # in the message of torch.load
 
 
 def check_layout(path: Path, layout: Layout) -> None:
@@ -54,7 +51,7 @@ def is_safetensors(path: Path) -> bool:
         return file.read(9)[8:] == b"{"
 
 
-def read_pickle(path: Path) -> dict[str, torch.Tensor]:
+def read_pickle(path: Path) -> Tensors:
     """The tensors of a PyTorch file, mapped from disk where its format allows it.
 
     Raises:
@@ -63,7 +60,9 @@ def read_pickle(path: Path) -> dict[str, torch.Tensor]:
     import torch
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")  # it is refused where it matters
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise InputError(refusal(path, str(error))) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
@@ -77,10 +76,8 @@ def refusal(path: Path, reason: str) -> str:
     """Why a pickle is not read."""
     named = REFUSED.search(reason)
     if named:
-        return f"{path} is refused: besides tensors it wants to run {named.group(1)}; take the file from another source"
-    return (
-        f"{path} is refused: it is no plain PyTorch file of tensors; download it again or take it from another source"
-    )
+        return f"{path} is refused: it asks for {named.group(1)}, which no weights need; take it from another source"
+    return f"{path} is not a PyTorch file of tensors; download it again"
 
 
 def write_safetensors(path: Path, layout: Layout, *, target: Path) -> None:
@@ -104,7 +101,7 @@ def write_safetensors(path: Path, layout: Layout, *, target: Path) -> None:
         raise OSError(int(number.group(1)) if number else 0, str(error)) from error
 
 
-def separate(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def separate(tensors: Tensors) -> Tensors:
     """The tensors, copied where they are not dense or share memory, which the format does not allow."""
     seen: set[int] = set()
     for key, tensor in tensors.items():

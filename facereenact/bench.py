@@ -21,13 +21,15 @@ from rich.console import Console
 from rich.table import Table
 
 from facereenact.drive import SMOOTHERS, drive
+from facereenact.renderers.base import DriverFrame
 from facereenact.renderers.warp import WarpRenderer
 from facereenact.settings import DriveSettings
 from facereenact.source import read_source
 from facereenact.video import VideoReader, VideoWriter
-from landmarks.mediapipe_tracker import MediaPipeTracker, track
+from landmarks.mediapipe_tracker import MediaPipeTracker
 from landmarks.retargeting import Retargeter
 from landmarks.smoothing import fill_gaps
+from landmarks.tracking import track
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 SIDE_PX = 512  # the size that the figures are quoted for
@@ -75,7 +77,7 @@ def _speed(portrait: Path, driver: Path, folder: Path, rounds: int) -> None:
         smooth = SMOOTHERS["normal"](sequence)
         retargeter = Retargeter(smooth, source.landmarks)
         renderer = WarpRenderer(source.image, source.mesh, source.landmarks)
-        borrowed = [(image, points) for (image, _), points in zip(frames, smooth.points, strict=True)]
+        borrowed = [DriverFrame(image, points) for (image, _), points in zip(frames, smooth.points, strict=True)]
         pictures = list(renderer.render(retargeter.frames(smooth), borrowed))
 
         def encode() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facereenact.errors import FaceNotFoundError, InputError
+from facereenact.renderers.base import DriverFrame
 from facereenact.settings import DriveSettings
 from facereenact.streams import ahead
 from facereenact.video import VideoReader
 from landmarks import LandmarkSequence
-from landmarks.mediapipe_tracker import MediaPipeTracker, track
+from landmarks.mediapipe_tracker import MediaPipeTracker
 from landmarks.storage import SUFFIX, load_landmarks
+from landmarks.tracking import track
 from landmarks.types import ARRAYS
 
 Image = NDArray[np.uint8]
@@ -155,6 +157,6 @@ def _trimmed(sequence: LandmarkSequence, settings: DriveSettings) -> LandmarkSeq
     return replace(sequence, **arrays)
 
 
-def borrowable(driver: Driver, track: LandmarkSequence) -> Iterable[tuple[Image, NDArray[np.float32]]]:
+def borrowable(driver: Driver, track: LandmarkSequence) -> Iterator[DriverFrame]:
     """The driver's frames with their points, for renderers that borrow from them."""
-    return zip(driver.images(), track.points, strict=False)
+    return (DriverFrame(image, points) for image, points in zip(driver.images(), track.points, strict=False))

@@ -39,7 +39,7 @@ def picture_size(text: str) -> tuple[int, int] | int:
     return (sides[0], sides[1]) if len(sides) == 2 else sides[0]
 
 
-def _option(default: Any, help_text: str, **more: Any) -> Any:
+def option(default: Any, help_text: str, **more: Any) -> Any:
     return field(default=default, metadata={"help": help_text, **more})
 
 
@@ -59,64 +59,64 @@ class DriveSettings:
             "metavar": "VIDEO",
         }
     )
-    output: Path | None = _option(
+    output: Path | None = option(
         None,
         "Result: .mp4, .mov, .mkv, .webm, .gif, or no suffix for a folder of PNG images. "
         "[default: SOURCE-DRIVER.mp4 in this folder]",
         flags=("-o",),
         metavar="VIDEO",
     )
-    renderer: Literal["auto", "warp", "diffusion"] = _option(
+    renderer: Literal["auto", "warp", "diffusion"] = option(
         "auto", "What makes the pictures; auto takes diffusion where its checkpoints are installed, else warp."
     )
-    motion: Literal["relative", "absolute"] = _option(
+    motion: Literal["relative", "absolute"] = option(
         "relative",
-        "Relative: the source moves as the driver moves away from a neutral frame. Absolute: it takes the driver's pose "
-        "and mouth as they are, which suits a still driver.",
+        "Relative: the source moves as the driver moves away from a neutral frame. Absolute: it takes the driver's "
+        "pose and mouth as they are, which suits a still driver.",
     )
-    neutral_frame: int | None = _option(
+    neutral_frame: int | None = option(
         None,
         "Driver frame, from 0, that matches the source as it is. [default: the frame most like the source]",
         metavar="N",
     )
-    face: FaceChoice = _option(
+    face: FaceChoice = option(
         "largest",
         "Face of the source: largest, an index from the left, or a pixel x,y.",
         parse=face_choice,
         metavar="FACE",
     )
-    driver_face: FaceChoice = _option(
+    driver_face: FaceChoice = option(
         "largest", "Face of the driver's first frame, likewise.", parse=face_choice, metavar="FACE"
     )
-    smooth: Literal["none", "light", "normal", "strong"] = _option(
+    smooth: Literal["none", "light", "normal", "strong"] = option(
         "normal", "How much jitter to remove from the driver's track; adds no lag."
     )
-    mouth: Literal["driver", "painted"] = _option(
+    mouth: Literal["driver", "painted"] = option(
         "driver", "Inside of an open mouth: the driver's own in the source's light, or painted teeth and tongue."
     )
-    crop: bool = _option(
+    crop: bool = option(
         False,
         "Give the square 512x512 crop of the face, or paste the moving face into the whole picture.",
         negative="--paste",
     )
-    size: tuple[int, int] | int | None = _option(
+    size: tuple[int, int] | int | None = option(
         None,
         "Size of the result: WIDTHxHEIGHT, or the longer side. [default: the source's; 512 with --crop]",
         parse=picture_size,
         metavar="SIZE",
     )
-    start: float = _option(0.0, "Where in the driver to begin, seconds.", metavar="SECONDS")
-    end: float | None = _option(None, "Where in the driver to end, seconds. [default: its end]", metavar="SECONDS")
-    fps: Fraction | None = _option(
+    start: float = option(0.0, "Where in the driver to begin, seconds.", metavar="SECONDS")
+    end: float | None = option(None, "Where in the driver to end, seconds. [default: its end]", metavar="SECONDS")
+    fps: Fraction | None = option(
         None,
         "Frames per second of the result, e.g. 25 or 30000/1001. [default: the driver's own timing]",
         metavar="RATE",
     )
-    compare: bool = _option(False, "Also write OUTPUT.compare.mp4: source, driver and result side by side.")
-    save_landmarks: Path | None = _option(
+    compare: bool = option(False, "Also write OUTPUT.compare.mp4: source, driver and result side by side.")
+    save_landmarks: Path | None = option(
         None, "Keep the driver's track as NAME.landmarks.safetensors; as --driver it skips tracking.", metavar="FILE"
     )
-    overwrite: bool = _option(False, "Replace existing output.")
+    overwrite: bool = option(False, "Replace existing output.")
 
     def __post_init__(self) -> None:
         for name in ("source", "driver", "output", "save_landmarks"):

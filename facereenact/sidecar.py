@@ -17,7 +17,7 @@ PACKAGES = ("mediapipe", "numpy", "opencv-contrib-python", "numba", "av")
 
 def sidecar_path(output: Path) -> Path:
     """`face.json` for `face.mp4`; beside a folder, its name with `.json`."""
-    return output.with_suffix(".json")
+    return output.with_name(f"{output.name}.json") if output.is_dir() else output.with_suffix(".json")
 
 
 def write_sidecar(output: Path, about: dict[str, Any]) -> Path:

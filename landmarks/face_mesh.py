@@ -21,7 +21,7 @@ FACE_OVAL = (
 )
 """The outline of the mesh, from the forehead counter-clockwise as seen in the picture."""
 
-# Eyes (right, left: the subject's): outer corner, upper lid, inner corner, lower lid; facing lid vertices share an index.
+# Eyes (right, left: the subject's), from the outer corner; facing vertices of upper and lower lid share an index.
 UPPER_LIDS = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
 LOWER_LIDS = ((7, 163, 144, 145, 153, 154, 155), (249, 390, 373, 374, 380, 381, 382))
 EYE_CORNERS = ((33, 133), (263, 362))  # outer, inner

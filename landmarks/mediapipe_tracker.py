@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from checkpoints.errors import FaceNotFoundError, InputError
 from landmarks.face_mesh import FaceMesh
-from landmarks.head_pose import face_model, rotation_matrices, solve_head_pose
-from landmarks.types import LEFT_EYE, POINT_COUNT, RIGHT_EYE, LandmarkSequence
+from landmarks.tracking import SequenceBuilder
+from landmarks.types import LandmarkSequence
 
 os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ notices are not for users
 
@@ -52,15 +52,11 @@ def find_faces(image: NDArray[np.uint8]) -> list[FaceMesh]:
     height, width = image.shape[:2]
     whole = (0, 0, width, height)
     with closing(_mesh_solution(faces=MAX_FACES, static=True)) as solution:
-        faces = _refined(solution, image, _look(solution, image, whole))
-        if not faces:
-            faces = _refined(
-                solution, image, [f for region in _regions(width, height) for f in _look(solution, image, region)]
-            )
+        regions = [whole, *_regions(width, height)]
+        faces = _refined(solution, image, [f for region in regions for f in _look(solution, image, region)])
     for confidence in (0.3, 0.15):
         if not faces:
             with closing(_mesh_solution(faces=MAX_FACES, static=True, confidence=confidence)) as solution:
-                regions = [whole, *_regions(width, height)]
                 faces = _refined(solution, image, [f for region in regions for f in _look(solution, image, region)])
     return sorted(faces, key=lambda face: float(face.centre[0]))
 
@@ -85,16 +81,30 @@ def _look(solution: Any, image: NDArray[np.uint8], region: tuple[int, int, int, 
 
 
 def _refined(solution: Any, image: NDArray[np.uint8], faces: list[FaceMesh]) -> list[FaceMesh]:
-    """Small faces again, from a close look; without duplicates."""
+    """The faces without duplicates; small ones only where a close look confirms them, and as that look shows them."""
     kept: list[FaceMesh] = []
     height, width = image.shape[:2]
     for face in sorted(faces, key=lambda f: -f.width_px):
         if face.width_px < 0.25 * max(width, height):
             close = _look(solution, image, _around(face, width, height))
-            face = min(close, key=lambda f: float(np.linalg.norm(f.centre - face.centre)), default=face)
-        if all(np.linalg.norm(face.centre - other.centre) > 0.5 * other.width_px for other in kept):
+            same = [f for f in close if np.linalg.norm(f.centre - face.centre) < 0.3 * face.width_px]
+            if not same:
+                continue
+            face = min(same, key=lambda f: float(np.linalg.norm(f.centre - face.centre)))
+        if _is_plausible(face, width, height) and not any(_holds(other.box_xyxy, face.centre) for other in kept):
             kept.append(face)
     return kept
+
+
+def _is_plausible(face: FaceMesh, width: int, height: int) -> bool:
+    """Whether a find has the size and shape of a face, and most of it lies in the picture."""
+    left, top, right, bottom = face.box_xyxy
+    inside = (face.vertices[:, :2] >= 0).all(axis=1) & (face.vertices[:, :2] < (width, height)).all(axis=1)
+    return bool(right - left > 12 and 0.5 < (bottom - top) / (right - left) < 3 and inside.mean() > 0.6)
+
+
+def _holds(box_xyxy: NDArray[np.float32], point: NDArray[np.float32]) -> bool:
+    return bool((box_xyxy[:2] < point).all() and (point < box_xyxy[2:]).all())
 
 
 def choose_face(faces: list[FaceMesh], choice: FaceChoice = "largest") -> FaceMesh:
@@ -130,7 +140,8 @@ def settle(image: NDArray[np.uint8], face: FaceMesh) -> FaceMesh:
     with closing(_mesh_solution(faces=1, static=False, confidence=0.15)) as solution:
         for _ in range(3):
             found = _look(solution, image, region)
-    if not found or np.linalg.norm(found[0].centre - face.centre) > 0.2 * face.width_px:
+    far = not found or np.linalg.norm(found[0].centre - face.centre) > 0.2 * face.width_px
+    if far or not _is_plausible(found[0], width, height):
         return face
     return found[0]
 
@@ -207,90 +218,3 @@ class MediaPipeTracker:
 def landmarks_of_image(face: FaceMesh, size: tuple[int, int]) -> LandmarkSequence:
     """The landmarks of one face in a still picture, as a sequence of one frame."""
     return SequenceBuilder(size, TRACKER_NAME).add(face.points, 0.0).build()
-
-
-def track(frames: Iterable[tuple[NDArray[np.uint8], float]], tracker: MediaPipeTracker) -> LandmarkSequence:
-    """Landmarks of every frame of a video.
-
-    Args:
-        frames: RGB uint8 (height, width, 3) and its time in seconds, one pair a frame.
-        tracker: what finds the face; it is reset first.
-
-    Raises:
-        FaceNotFoundError: no frame shows a face.
-        InputError: there is no frame.
-    """
-    tracker.reset()
-    builder: SequenceBuilder | None = None
-    for image, timestamp_s in frames:
-        builder = builder or SequenceBuilder((image.shape[1], image.shape[0]), tracker.name)
-        face = tracker(image)
-        builder.add(None if face is None else face.points, timestamp_s)
-    if builder is None:
-        raise InputError("the driver has no frames")
-    return builder.build()
-
-
-class SequenceBuilder:
-    """Collects a LandmarkSequence frame by frame; head pose, eye openness and scores follow from the points."""
-
-    def __init__(self, size: tuple[int, int], tracker: str) -> None:
-        self._size, self._tracker = size, tracker
-        self._points: list[NDArray[np.float32] | None] = []
-        self._timestamps_s: list[float] = []
-        self._poses: list[NDArray[np.float64]] = []
-        self._guess: tuple[Any, Any] | None = None
-
-    def add(self, points: NDArray[np.float32] | None, timestamp_s: float) -> SequenceBuilder:
-        """Append a frame: its points (68, 2) in pixels, or None where no face was found."""
-        self._points.append(points)
-        self._timestamps_s.append(timestamp_s)
-        if points is not None:
-            self._guess = solve_head_pose(points, self._size, self._guess)
-            self._poses.append(np.concatenate(self._guess))
-        return self
-
-    def build(self) -> LandmarkSequence:
-        """The sequence; frames without a face are zero, to be filled by `landmarks.smoothing.fill_gaps`."""
-        detected = np.array([points is not None for points in self._points])
-        if not detected.any():
-            raise FaceNotFoundError("no frame of the driver shows a face that the tracker can find")
-        frames = len(detected)
-        points, poses = np.zeros((frames, POINT_COUNT, 2), np.float32), np.zeros((frames, 6))
-        points[detected] = [p for p in self._points if p is not None]
-        poses[detected] = self._poses
-        scores = np.where(detected[:, None], visibility(points, poses[:, :3], self._size), 0)
-        return LandmarkSequence(
-            points=points,
-            scores=scores.astype(np.float32),
-            detected=detected,
-            rotation=poses[:, :3].astype(np.float32),
-            translation=poses[:, 3:].astype(np.float32),
-            eye_openness=np.where(detected[:, None], eye_openness(points), 0).astype(np.float32),
-            timestamps_s=np.array(self._timestamps_s, np.float64),
-            size=self._size,
-            tracker=self._tracker,
-        )
-
-
-def eye_openness(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(frames, 2) lid gap over eye width of the right and the left eye: the eye aspect ratio (Soukupova, Cech 2016)."""
-    ratios = []
-    for eye in (points[:, RIGHT_EYE], points[:, LEFT_EYE]):
-        gap = np.linalg.norm(eye[:, 1] - eye[:, 5], axis=1) + np.linalg.norm(eye[:, 2] - eye[:, 4], axis=1)
-        ratios.append(gap / np.maximum(2 * np.linalg.norm(eye[:, 0] - eye[:, 3], axis=1), 1e-6))
-    return np.stack(ratios, axis=1).astype(np.float32)
-
-
-def visibility(points: NDArray[np.float32], rotation: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float64]:
-    """(frames, 68) scores 0 to 1: how far the skin at each point faces the camera, 0 outside the frame.
-
-    MediaPipe states no confidence of its own points; the face as seen from the middle of the head tells which are hidden.
-    """
-    outward = face_model() - np.array(
-        [0.0, 0.0, 0.9]
-    )  # the middle of the head lies 0.9 eye distances behind the nose tip
-    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-    facing = -np.einsum("fj,pj->fp", rotation_matrices(rotation)[:, 2], outward)
-    inside = ((points >= 0) & (points < np.array(size))).all(axis=2)
-    return inside * np.clip(0.75 + 0.75 * facing, 0, 1)

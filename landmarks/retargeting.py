@@ -26,8 +26,8 @@ CORNERS = (58, 62)
 CHUNK = 256  # frames at a time, so that memory does not grow with the length of the driver
 CLOSED_LIDS = 0.02  # lid gap over eye width that the tracker reports for a closed eye (median over eight videos)
 WIDEST = 1.1  # how far lids may open beyond the source's own opening, in terms of the driver's lid gap over eye width
-CLOSED_LIPS = 0.022  # inner lip gap of a closed mouth, face model units (median over eight videos)
-CLOSED_LIPS_RANGE = (0.016, 0.036)  # what closed lips measure from face to face
+CLOSED_LIPS = 0.028  # inner lip gap of a closed mouth, face model units (median over eight videos)
+CLOSED_LIPS_RANGE = (0.016, 0.042)  # what closed lips measure from face to face; a mouth that stays beyond never closes
 
 
 class Retargeter:
@@ -36,8 +36,8 @@ class Retargeter:
     Relative motion: the driver's neutral frame stands for the source as it is; head rotation, translation and size, and
     the offsets of every point, are carried over as differences from that frame in the frame of the head, scaled to the
     source. Apertures are not differences: closed lids close the source's lids and closed lips its lips, whatever the
-    proportions of the two. Absolute motion takes over head rotation and mouth as they are (position and size of the face
-    stay relative): for a driver that is a single picture.
+    proportions of the two. Absolute motion takes over head rotation and mouth as they are (position and size stay
+    relative): for a driver that is a single picture.
 
     Args:
         driver: a filled sequence (`fill_gaps`), at least one frame.
@@ -67,7 +67,9 @@ class Retargeter:
         opened = lid_openness(sample)
         usual = lid_openness(face_model() + self._neutral.offsets)[0]
         self._lids_open = np.maximum(usual, 0.6 * np.percentile(opened, 80, axis=0))  # (2,)
-        self._lips_closed = np.clip(np.percentile(lip_gaps(sample), 2, axis=0), *CLOSED_LIPS_RANGE)  # (3,)
+        least = np.percentile(lip_gaps(sample), 2, axis=0)
+        low, high = CLOSED_LIPS_RANGE
+        self._lips_closed = np.where((least > low) & (least < high), least, CLOSED_LIPS)  # (3,)
 
     def __call__(self, driver: LandmarkSequence) -> LandmarkSequence:
         """The landmarks of the source, in its own pixels, for any part of the driver's sequence."""
@@ -155,7 +157,7 @@ def _spread(driver: LandmarkSequence, most: int = 512) -> LandmarkSequence:
 
 
 def lid_openness(face: Points) -> Points:
-    """(frames, 2) mean lid gap, across the line of the eye corners, over eye width; (frames, 68, 3), frame of the head."""
+    """(frames, 2) mean lid gap, across the line of the eye corners, over eye width, of (frames, 68, 3) points."""
     return np.stack([_lid_gaps(face, eye)[0].mean(axis=1) for eye in EYES], axis=1)
 
 

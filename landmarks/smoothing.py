@@ -112,7 +112,7 @@ def adaptive_mean(
 
 
 def gaussian_mean(values: Array, time_s: Array, width_s: float) -> NDArray[np.float64]:
-    """Mean of (frames, ...) weighted by a Gaussian in time, whatever the spacing of the frames; symmetric, so without lag."""
+    """Mean of (frames, ...) weighted by a Gaussian in time, whatever the spacing; symmetric, so without lag."""
     flat = np.asarray(values, np.float64).reshape(len(values), -1)
     total, weights = flat.copy(), np.ones(len(flat))
     for step in range(1, len(flat)):

@@ -49,7 +49,7 @@ def load_landmarks(path: Path) -> LandmarkSequence:
     try:
         with safe_open(path, framework="numpy") as file:
             about = json.loads((file.metadata() or {}).get("facereenact", "{}"))
-            if about.get("format") != FORMAT:
+            if not isinstance(about, dict) or about.get("format") != FORMAT:
                 raise InputError(f"{path}: not a landmark file; make one with `facereenact drive --save-landmarks`")
             if about.get("version") != FORMAT_VERSION:
                 raise InputError(

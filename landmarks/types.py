@@ -59,6 +59,9 @@ class LandmarkSequence:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, expected {shape}")
         if frames == 0:
             raise ValueError("a LandmarkSequence needs at least one frame")
+        for name in ("points", "scores", "rotation", "translation", "eye_openness", "timestamps_s"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise ValueError(f"{name} holds values that are no finite numbers")
         if np.any(np.diff(self.timestamps_s) <= 0):
             raise ValueError("timestamps_s must increase from frame to frame")
         if min(self.size) < 1:

@@ -14,9 +14,10 @@ from scipy.spatial.transform import Rotation
 from landmarks import LandmarkSequence
 from landmarks.face_mesh import FaceMesh
 from landmarks.head_pose import camera_matrix, face_model
-from landmarks.mediapipe_tracker import choose_face, eye_openness, find_faces, landmarks_of_image, settle
+from landmarks.mediapipe_tracker import choose_face, find_faces, landmarks_of_image, settle
 from landmarks.motion import FaceMotion, HeadMotion, split_motion
 from landmarks.retargeting import CHIN, LIP_PAIRS, LOWER_LIP
+from landmarks.tracking import eye_openness
 from landmarks.types import MOUTH
 
 Picture = NDArray[np.uint8]

@@ -26,7 +26,7 @@ DIRECTIONS: dict[str, set[str]] = {
     "facereenact.streams": set(),
     "facereenact.sidecar": {"facereenact"},
     "facereenact.source": MEDIA | {"facereenact.settings"},
-    "facereenact.driver": MEDIA | {"facereenact.settings", "facereenact.streams"},
+    "facereenact.driver": MEDIA | {"facereenact.renderers", "facereenact.settings", "facereenact.streams"},
     "facereenact.drive": MEDIA
     | {
         "facereenact.driver",
@@ -39,11 +39,19 @@ DIRECTIONS: dict[str, set[str]] = {
     "facereenact.preprocessing": MEDIA | {"facereenact"},
     "facereenact.evaluation": MEDIA | {"facereenact", "facereenact.drive", "facereenact.renderers"},
     "facereenact.training": MEDIA | MODELS | {"facereenact", "facereenact.preprocessing"},
-    "facereenact.bench": MEDIA | MODELS | {"facereenact", "facereenact.drive", "facereenact.renderers"},
+    "facereenact.bench": MEDIA
+    | {
+        "facereenact",
+        "facereenact.drive",
+        "facereenact.renderers",
+        "facereenact.settings",
+        "facereenact.source",
+    },
     "facereenact.console": set(),
     "facereenact.doctor": {"facereenact.machine"},
     "facereenact.machine": {"facereenact.doctor"},
     "facereenact.cli": {
+        "checkpoints",
         "facereenact",
         "facereenact.bench",
         "facereenact.console",
@@ -60,9 +68,14 @@ DIRECTIONS: dict[str, set[str]] = {
         "landmarks",
         "facereenact.drive",
         "facereenact.settings",
-        "facereenact.evaluation", "facereenact.preprocessing", "facereenact.training"},
+        "facereenact.evaluation",
+        "facereenact.preprocessing",
+        "facereenact.training",
+    },
 }
-READERS_AND_WRITERS = tuple(f"facereenact.{kind}" for kind in ("audio", "image", "media", "output_target", "video"))  # one unit
+READERS_AND_WRITERS = tuple(
+    f"facereenact.{kind}" for kind in ("audio", "image", "media", "output_target", "video")
+)  # one unit
 EVERYWHERE = ("checkpoints.errors", "facereenact.errors")
 
 LEARNING = {"torch", "torchvision", "diffusers", "transformers", "accelerate"}

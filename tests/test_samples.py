@@ -15,9 +15,10 @@ import pytest
 from facereenact.images import read_image
 from facereenact.video import VideoReader
 from landmarks.head_pose import euler_deg, face_model
-from landmarks.mediapipe_tracker import MediaPipeTracker, choose_face, find_faces, landmarks_of_image, settle, track
+from landmarks.mediapipe_tracker import MediaPipeTracker, choose_face, find_faces, landmarks_of_image, settle
 from landmarks.motion import split_motion
 from landmarks.retargeting import lid_openness, lip_gaps
+from landmarks.tracking import track
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 FRAME_S = 0.04

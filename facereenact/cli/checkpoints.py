@@ -83,9 +83,10 @@ def list_command(place: Place) -> None:
 def size(entry: Checkpoint) -> str:
     from checkpoints.storage import readable
 
-    if entry.bytes is not None:
-        return readable(entry.bytes)
-    return f"about {readable(entry.about_bytes)}" if entry.about_bytes else "unknown"
+    if entry.about_bytes:
+        return f"about {readable(entry.about_bytes)}"
+    over = "over " if any(file.bytes is None for file in entry.files) else ""
+    return over + readable(entry.known_bytes)
 
 
 @checkpoints.command()
@@ -136,13 +137,13 @@ def verify(ctx: click.Context, name: str | None, place: Place) -> None:
 
     Without a name, everything that is installed. The exit code is 1 when a file is changed or missing.
     """
-    from checkpoints import catalogue
     from checkpoints import verify as run
-    from checkpoints.storage import command, state
+    from checkpoints.keeping import recorded
+    from checkpoints.storage import command
 
-    present = [entry.name for entry in catalogue() if state(entry, root=place.checkpoints) != "absent"]
+    names = [name] if name else [entry.name for entry in recorded(root=place.checkpoints)]
     faulty = []
-    for each in [name] if name else present:
+    for each in names:
         with ByteBars() as bars:
             findings = run(each, root=place.checkpoints, progress=bars)
         for finding in findings:
@@ -150,7 +151,7 @@ def verify(ctx: click.Context, name: str | None, place: Place) -> None:
             click.secho(f"{finding.state:<8} {finding.path}{how}", fg=None if finding.state == "intact" else "red")
         if any(finding.state != "intact" for finding in findings):
             faulty.append(each)
-    if not name and not present:
+    if not names:
         click.echo("no checkpoint is installed")
     for each in faulty:
         click.secho(
@@ -193,15 +194,17 @@ class ByteBars:
     def __enter__(self) -> ByteBars:
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.progress import TransferSpeedColumn as SpeedColumn
+        from rich.table import Column
 
         from facereenact.console import console
 
         if console().is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                DownloadColumn(),
-                SpeedColumn(),
+            narrow = Column(no_wrap=True)
+            columns = (  # fit into 80 characters
+                TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=30)),
+                BarColumn(bar_width=12),
+                DownloadColumn(table_column=narrow),
+                SpeedColumn(table_column=narrow),
                 TimeRemainingColumn(compact=True),
             )
             self._bars = self._stack.enter_context(Progress(*columns, console=console()))

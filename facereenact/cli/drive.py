@@ -44,7 +44,7 @@ class ProgressBars:
         self._stack = ExitStack()
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._started: dict[str, float] = {}
+        self._started: dict[str, tuple[float, int]] = {}  # when, and after how many frames
 
     def __enter__(self) -> ProgressBars:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -70,9 +70,10 @@ class ProgressBars:
             return
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total, rate="-")
-            self._started[stage] = time.perf_counter()
-        rate = done / max(time.perf_counter() - self._started[stage], 1e-6)
-        self._bars.update(self._tasks[stage], completed=done, total=total, rate=f"{rate:.0f}")
+            self._started[stage] = time.perf_counter(), done
+        start, first = self._started[stage]
+        rate = f"{(done - first) / (time.perf_counter() - start):.0f}" if done > first else "-"
+        self._bars.update(self._tasks[stage], completed=done, total=total, rate=rate)
 
 
 def show(result: DriveResult) -> None:

@@ -11,7 +11,8 @@
     def drive(options: DriveOptions) -> None: ...
 
 A field needs `help` in its metadata. Optional entries: `flags` (more names), `metavar`, `parse` (a function of a string
-that raises ValueError, for types not listed in `option_type`), `negative` (the name that switches a bool off) and `cli` (False: for the API only).
+that raises ValueError, for types not listed in `option_type`), `negative` (the name that switches a bool off) and `cli`
+(False: for the API only).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def person_matte(image: Image) -> Float:
 
 
 def generous(matte: Float, face_width_px: float) -> Float:
-    """A soft matte that holds all of the person with a rim of background, so that no hair stays behind and no edge shows."""
+    """A soft matte with a rim of background around the person, so that no hair stays behind and no edge shows."""
     rim = max(2, round(0.035 * face_width_px))
     inside = (matte > 0.35).astype(np.uint8)
     grown = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,14 @@ from numpy.typing import NDArray
 from landmarks import LandmarkSequence
 
 Image = NDArray[np.uint8]
-Borrowed = Iterable[tuple[Image, NDArray[Any]]]
+
+
+@dataclass(frozen=True, eq=False)
+class DriverFrame:
+    """The driver at one moment, for a renderer that borrows from it."""
+
+    image: Image  # (height, width, 3), RGB
+    points: NDArray[np.float32]  # (68, 2), pixels of that image
 
 
 class Renderer(Protocol):
@@ -19,14 +27,16 @@ class Renderer(Protocol):
 
     name: str
 
-    def render(self, motion: Iterable[LandmarkSequence], driver: Borrowed | None = None) -> Iterator[Image]:
+    def render(
+        self, motion: Iterable[LandmarkSequence], driver: Iterable[DriverFrame] | None = None
+    ) -> Iterator[Image]:
         """The source with its landmarks where `motion` says, frame by frame.
 
         Args:
             motion: retargeted landmarks in pixels of the source picture, one frame at a time (a LandmarkSequence is
                 such an iterable).
-            driver: the driver's frames with their own points (68, 2), one pair a frame of `motion`, for renderers that
-                borrow from it; None where only landmarks are at hand.
+            driver: the driver's frames, one for each of `motion`, for renderers that borrow from it; None where only
+                landmarks are at hand.
 
         Yields:
             RGB uint8 pictures of the size of the source.

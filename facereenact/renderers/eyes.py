@@ -47,15 +47,14 @@ class Eyeball:
         side_px = len(patch)
         ys, xs = np.indices((side_px, side_px)).astype(np.float64)
         visible = polygon_coverage(opening, (side_px, side_px)) > 0.5
-        if visible.sum() > 30:
-            visible = cv2.erode(visible.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        inset = 2 * int(0.02 * self.width_px) + 1
+        visible = cv2.erode(visible.astype(np.uint8), np.ones((inset, inset))) > 0
         radius = np.hypot(xs - iris[0], ys - iris[1])
         in_iris = radius < 1.2 * self._radius
         white = visible & ~in_iris
-        if white.sum() < 12:  # closed or painted eyes: a plausible white, in the light of the skin around
+        if white.sum() < 6:  # closed or painted eyes: a plausible white, in the light of the skin around
             skin = np.median(patch.reshape(-1, 3), axis=0)
-            white_colour = np.clip(0.35 * skin + 0.65 * skin.max() + 15, 0, 235)
-            self.white = np.full_like(patch, 0) + white_colour.astype(np.float32)
+            self.white = np.full_like(patch, 0) + (0.9 * skin.mean() + 0.35 * (skin - skin.mean())).astype(np.float32)
         else:
             self.white = cv2.GaussianBlur(diffuse(patch, white), (0, 0), max(0.5, 0.04 * self._radius))
             self.white[white] = patch[white]

@@ -23,7 +23,7 @@ def polygon_coverage(outline: Array, size: tuple[int, int]) -> NDArray[np.float3
 
 @cache
 def _curve_weights(count: int, steps: int = 4) -> NDArray[np.float64]:
-    """((count - 1) * steps + 1, count) samples of the Catmull-Rom curve through count points, as weights of the points."""
+    """((count - 1) * steps + 1, count) samples of the Catmull-Rom curve through points, as their weights."""
     rows = []
     for position in np.linspace(0, count - 1, (count - 1) * steps + 1):
         before = min(int(position), count - 2)
@@ -47,7 +47,7 @@ def shaded_rim(coverage: NDArray[np.float32], width_px: float, darkest: float) -
     return np.asarray(darkest + (1 - darkest) * np.clip(2 * blurred - 1, 0, 1), np.float32)
 
 
-def box_around(outline: Array, picture: tuple[int, int], margin_px: int = 2) -> tuple[int, int, int, int] | None:
+def box_around(outline: Array, picture: tuple[int, ...], margin_px: int = 2) -> tuple[int, int, int, int] | None:
     """The pixels around points (n, 2), xyxy, clipped to a picture (width, height); None where nothing is left."""
     low = np.maximum(np.floor(outline.min(axis=0)).astype(int) - margin_px, 0)
     high = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + margin_px + 1, picture)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facereenact.renderers.background import diffuse
+from facereenact.renderers.base import DriverFrame
 from facereenact.renderers.layers import blend, box_around, polygon_coverage, rounded, sample, shaded_rim, square
 from facereenact.renderers.portrait import Portrait, Pose
 from landmarks.face_mesh import INNER_MOUTH_CORNERS, LOWER_INNER_LIP, UPPER_INNER_LIP, mouth_outline
@@ -27,14 +27,6 @@ LARGER = 1.06  # how much a borrowed mouth is enlarged, so that the driver's lip
 OWN_GAP = 0.12  # of the mouth's width: from this gap on the source shows teeth of its own
 HIGHLIGHT = 190  # above it a brightened mouth is held back
 TONGUE_FOLLOWS = 0.55  # share of the lower lip's way that the tongue goes along
-
-
-@dataclass(frozen=True, eq=False)
-class DriverFrame:
-    """The driver at one moment, for a renderer that borrows from it."""
-
-    image: Image  # (height, width, 3), RGB
-    points: NDArray[np.float32]  # (68, 2), pixels of that image
 
 
 class MouthInterior:
@@ -82,30 +74,24 @@ class MouthInterior:
         enamel = np.minimum(np.array([205, 195, 180], np.float32) * light * soft_tint, 225)
         upper = upper + teeth[..., None] * (enamel * shade[..., None] - upper)
 
-        tongue = np.clip((down - 0.02 - 0.10 * (across / 0.3) ** 2) / 0.05, 0, 1)
+        rest = max(0.0, float(((opening - line) @ self._axes[1]).max()) / self.width_px - 0.01)  # under the own teeth
+        tongue = np.clip((down - rest - 0.02 - 0.10 * (across / 0.3) ** 2) / 0.05, 0, 1)
         flesh = np.array([150, 74, 72], np.float32) * light * soft_tint
         flesh = (
             flesh * (0.75 + 0.25 * np.clip((down - 0.05) / 0.15, 0, 1) - 0.08 * np.exp(-(across**2) / 0.001))[..., None]
         )
         self.lower = np.dstack([flesh, tongue * np.clip((0.40 - np.abs(across)) / 0.08, 0, 1)]).astype(np.float32)
 
+        upper, self.lower[..., :3] = (_coloured(layer, colour_share(self.skin)) for layer in (upper, flesh))
         visible = polygon_coverage(opening, (side_px, side_px))
         gap = float(np.ptp(opening @ self._axes[1]))
         if gap > OWN_GAP * self.width_px:
-            soft = cv2.erode(visible, np.ones((3, 3), np.uint8))
-            visible = cv2.GaussianBlur(soft, (0, 0), max(0.6, 0.01 * self.width_px))
-            upper = upper + visible[..., None] * (own - upper)
+            inset = 2 * int(0.015 * self.width_px) + 1
+            soft = cv2.GaussianBlur(cv2.erode(visible, np.ones((inset, inset))), (0, 0), 0.4 * inset)
+            upper = upper + soft[..., None] * (own - upper)
         self.upper = np.clip(upper, 0, 255).astype(np.float32)
 
-    def draw(
-        self,
-        canvas: Image,
-        pose: Pose,
-        points: Float,
-        offset: Float,
-        driver: DriverFrame | None,
-        match: ColourMatch | None,
-    ) -> None:
+    def draw(self, canvas: Image, pose: Pose, points: Float, offset: Float, driver: DriverFrame | None) -> None:
         """Draw what shows between the lips of a posed mesh.
 
         Args:
@@ -114,7 +100,6 @@ class MouthInterior:
             points: (68, 2) landmarks of the frame, pixels of the pose.
             offset: (2,) pixel of the pose at the canvas's origin.
             driver: where to take the inside of the mouth from; without it teeth and tongue are painted.
-            match: colours of the driver in the light of the source.
         """
         upper, lower = (pose.vertices[edge].astype(np.float64) - offset for edge in (UPPER_EDGE, LOWER_EDGE))
         opening = rounded(upper, lower)
@@ -123,12 +108,13 @@ class MouthInterior:
             return
         left, top, right, bottom = box
         low, size = np.array([left, top]), (right - left, bottom - top)
-        if driver is not None and match is not None:
+        if driver is not None:
+            match = ColourMatch(skin_colour(driver.image, driver.points), self.skin)
             inside = match(_borrowed(driver, points[INNER_MOUTH] - offset - low, size))
         else:
             inside = self._painted(pose, offset + low, size)
         coverage = polygon_coverage(opening - low, size)
-        shade = shaded_rim(coverage, 0.05 * self.width_px, 0.6)
+        shade = shaded_rim(coverage, 0.04 * self.width_px, 0.65)
         blend(canvas[top:bottom, left:right], inside * shade[..., None], coverage)
 
     def _painted(self, pose: Pose, low: Float, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -183,14 +169,24 @@ class ColourMatch:
         brightness = np.clip(source.mean() / driver.mean(), 0.4, 2.0)
         hue = np.clip(np.sqrt(source / source.mean() * driver.mean() / driver), 0.8, 1.25)
         self._gain = (brightness * hue).astype(np.float32)
-        self._colour = float(np.clip(np.ptp(source) / source.max() / GREY_SKIN, 0, 1))
+        self._colour = colour_share(source)
 
     def __call__(self, image: Float) -> NDArray[np.float32]:
         """(h, w, 3) 0 to 255."""
         lit = image * self._gain
         lit = np.where(lit > HIGHLIGHT, HIGHLIGHT + 0.4 * (lit - HIGHLIGHT), lit) if self._gain.max() > 1 else lit
-        grey = lit.mean(axis=2, keepdims=True)
-        return np.clip(grey + self._colour * (lit - grey), 0, 255).astype(np.float32)
+        return np.clip(_coloured(lit, self._colour), 0, 255).astype(np.float32)
+
+
+def colour_share(skin: Float) -> float:
+    """How much colour a picture has, told by its skin (3,): 0 none, 1 that of a colour photograph."""
+    return float(np.clip(np.ptp(skin) / max(float(np.max(skin)), 8.0) / GREY_SKIN, 0, 1))
+
+
+def _coloured(image: Float, share: float) -> NDArray[np.float32]:
+    """(h, w, 3) with that share of its colour."""
+    grey = image.mean(axis=2, keepdims=True)
+    return np.asarray(grey + share * (image - grey), np.float32)
 
 
 def skin_colour(image: Image, points: Float) -> NDArray[np.float64]:
@@ -202,7 +198,7 @@ def skin_colour(image: Image, points: Float) -> NDArray[np.float64]:
 
 
 def _borrowed(driver: DriverFrame, target: Float, size: tuple[int, int]) -> NDArray[np.float32]:
-    """The driver's mouth, moved so that its inner lips lie on the target's (8, 2); a little larger, so that lips stay out."""
+    """The driver's mouth, moved so that its inner lips lie on the target's (8, 2), and a little enlarged."""
     own = driver.points[INNER_MOUTH].astype(np.float64)
     centre, aim = own.mean(axis=0), target.mean(axis=0)
     linear = LARGER * np.linalg.lstsq(own - centre, target - aim, rcond=1e-3)[0].T

@@ -137,7 +137,7 @@ class Portrait:
         return missing
 
     def _openness(self, points: Float, side: int) -> NDArray[np.float64]:
-        """(2,) lid gaps of the outer and inner pair (inner and outer for the left eye), in terms of the source's own."""
+        """(2,) lid gaps of the two pairs, right to left in the picture, in terms of the source's own."""
         gaps = []
         for of in (points, self.landmarks.points[0]):
             along = of[39] - of[36] if side == 0 else of[45] - of[42]

@@ -7,15 +7,16 @@ Layers, back to front: the background with the person filled in; the person, cut
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facereenact.renderers.background import cut_off, fill_behind, generous, person_matte
-from facereenact.renderers.base import Borrowed
+from facereenact.renderers.base import DriverFrame
 from facereenact.renderers.eyes import Eyeball
-from facereenact.renderers.mouth import ColourMatch, DriverFrame, MouthInterior, lips_only, skin_colour
+from facereenact.renderers.mouth import MouthInterior, lips_only
 from facereenact.renderers.portrait import Portrait
 from facereenact.renderers.raster import empty_maps, over, rasterise, soften_folds
 from landmarks import LandmarkSequence
@@ -58,29 +59,24 @@ class WarpRenderer:
         self._eyes = [Eyeball(image, self.portrait, side) for side in (0, 1)]
         self._mouth = MouthInterior(image, self.portrait)
 
-    def render(self, motion: Iterable[LandmarkSequence], driver: Borrowed | None = None) -> Iterator[Image]:
+    def render(
+        self, motion: Iterable[LandmarkSequence], driver: Iterable[DriverFrame] | None = None
+    ) -> Iterator[Image]:
         """See `Renderer.render`; the inside of the mouth is the driver's where its frames are given."""
-        match: ColourMatch | None = None
-        for frame, driven in zip(motion, driver or _nobody(), strict=False):
-            of_driver = None
-            if driven is not None:
-                of_driver = DriverFrame(*driven)
-                match = match or ColourMatch(skin_colour(of_driver.image, of_driver.points), self._mouth.skin)
-            yield self.render_frame(frame, of_driver, match)
+        frames: Iterable[DriverFrame | None] = repeat(None) if driver is None else driver
+        return (self.render_frame(landmarks, frame) for landmarks, frame in zip(motion, frames, strict=False))
 
-    def render_frame(
-        self, landmarks: LandmarkSequence, driver: DriverFrame | None = None, match: ColourMatch | None = None
-    ) -> Image:
+    def render_frame(self, landmarks: LandmarkSequence, driver: DriverFrame | None = None) -> Image:
         """The source with its landmarks at those of one frame."""
         pose = self.portrait.pose(landmarks)
         origin = self._offset.astype(np.float32)
         maps = self._still_maps.copy()
         rasterise(pose.vertices - origin, pose.depth, self._vertices, self.portrait.moving_triangles, maps)
         layers = cv2.remap(self._layers, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        canvas = soften_folds(over(layers, self._behind), maps)
+        canvas = soften_folds(over(np.asarray(layers, np.uint8), self._behind), maps)
         for eye, pupil in zip(self._eyes, (RIGHT_PUPIL, LEFT_PUPIL), strict=True):
             eye.draw(canvas, pose, landmarks.points[0, pupil], self._offset)
-        self._mouth.draw(canvas, pose, landmarks.points[0], self._offset, driver, match)
+        self._mouth.draw(canvas, pose, landmarks.points[0], self._offset, driver)
         result = self._image.copy()
         result[self._part] = canvas
         return result
@@ -90,7 +86,8 @@ def _about(mesh: FaceMesh, image: Image, matte: NDArray[np.float32] | None) -> N
     """(height, width) 0 to 1, what belongs to the person, estimated close to the face unless a matte is given."""
     height, width = image.shape[:2]
     person = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(person, [np.round(mesh.vertices[list(FACE_OVAL), :2]).astype(np.int32)], (1,))  # the face is, in any case
+    oval = np.round(mesh.vertices[list(FACE_OVAL), :2]).astype(np.int32)
+    cv2.fillPoly(person, [oval], (1,))  # the face belongs to it in any case
     if matte is None:
         x, y, reach = *mesh.centre, 2.2 * mesh.width_px
         near = (slice(max(int(y - reach), 0), int(y + reach)), slice(max(int(x - reach), 0), int(x + reach)))

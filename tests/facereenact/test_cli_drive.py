@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -56,6 +58,29 @@ def test_a_run_prints_a_table_and_nothing_else(tmp_path: Path) -> None:
     assert re.fullmatch(r"source [\d.]+ s, tracking [\d.]+ s, preparation [\d.]+ s, rendering [\d.]+ s", rows["time"])
     assert not any(line.endswith(" ") for line in done.stdout.splitlines())
     assert listing(output.parent) == ["out.json", "out.mp4"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
+    import pty
+
+    terminal, theirs = pty.openpty()
+    command = [*PROGRAM, *words("-o", tmp_path / "out.mp4")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux ends a terminal that way
+            while piece := os.read(terminal, 65536):
+                shown += piece
+        stdout, _ = process.communicate(timeout=30)
+    os.close(terminal)
+    assert process.returncode == 0
+    assert table(stdout)["written"] == str(tmp_path / "out.mp4")
+    for stage in (b"tracking", b"rendering"):
+        assert stage in shown
+    assert f"{COUNT}/{COUNT}".encode() in shown
+    assert b"W0000" not in shown
+    assert not re.search(rb"\d{5} frames/s", shown)
 
 
 def test_warnings_go_to_stderr(tmp_path: Path) -> None:

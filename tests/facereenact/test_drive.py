@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from dataclasses import fields
 from fractions import Fraction
 from itertools import combinations, pairwise
@@ -21,9 +22,10 @@ from facereenact.errors import FacereenactError, OutputError
 from facereenact.settings import DriveSettings
 from facereenact.video import VideoReader
 from landmarks import LandmarkSequence
-from landmarks.mediapipe_tracker import MediaPipeTracker, find_faces, track
+from landmarks.mediapipe_tracker import MediaPipeTracker, find_faces
 from landmarks.smoothing import fill_gaps
 from landmarks.storage import load_landmarks
+from landmarks.tracking import track
 from tests.facereenact import clips
 from tests.facereenact.clips import COUNT, PORTRAIT_SIZE, TONE_S, Image, brightness_in_time, difference
 from tests.facereenact.media import heard, write_clip
@@ -385,9 +387,11 @@ def test_each_smoothing_gives_another_result(tmp_path: Path) -> None:
 
 
 def test_the_mouth_of_the_driver_or_a_painted_one(tmp_path: Path, plain: DriveResult) -> None:
-    borrowed = pictures(made(tmp_path).output)
-    assert borrowed[0].shape == pictures(plain.output)[0].shape
-    assert len(borrowed) == COUNT
+    borrowed, painted = pictures(made(tmp_path, neutral_frame=plain.neutral_frame).output), pictures(plain.output)
+    x, y = np.round(tracked(plain.output).points[:, 58:66].mean(axis=1)).astype(int).T  # middle of the mouth
+    changes = [np.abs(a.astype(int) - b.astype(int)).mean(axis=2) for a, b in zip(borrowed, painted, strict=True)]
+    near = np.mean([c[v - 8 : v + 9, u - 14 : u + 15].mean() for c, u, v in zip(changes, x, y, strict=True)])
+    assert near > 5 * np.mean(changes)
 
 
 def test_overwriting_replaces_every_file(tmp_path: Path) -> None:
@@ -399,6 +403,25 @@ def test_overwriting_replaces_every_file(tmp_path: Path) -> None:
     assert result.compare is not None
     assert len(pictures(result.output)) == len(pictures(result.compare)) == len(load_landmarks(saved)) == 4
     assert json.loads((tmp_path / "out.json").read_text())["settings"]["overwrite"] is True
+
+
+@pytest.mark.parametrize("stage", ["tracking", "rendering"])
+def test_an_interruption_leaves_neither_files_nor_threads(tmp_path: Path, stage: str) -> None:
+    def interrupt(now: str, done: int, total: int | None) -> None:
+        if (now, done) == (stage, 4):
+            raise KeyboardInterrupt
+
+    settings = DriveSettings(clips.portrait(), clips.talk(), tmp_path / "out.mp4", compare=True)
+    with pytest.raises(KeyboardInterrupt):
+        drive(settings, progress=interrupt)
+    assert listing(tmp_path) == []
+    assert "frames-ahead" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_the_sidecar_of_a_folder_bears_its_whole_name(tmp_path: Path) -> None:
+    (tmp_path / "take.2").mkdir()
+    made(tmp_path, "take.2", end=0.08)
+    assert listing(tmp_path) == ["take.2", "take.2.json"]
 
 
 def test_the_same_run_gives_the_same_pictures(tmp_path: Path) -> None:

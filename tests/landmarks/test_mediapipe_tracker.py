@@ -12,16 +12,8 @@ import pytest
 from checkpoints.errors import FaceNotFoundError, InputError
 from landmarks.face_mesh import FaceMesh
 from landmarks.head_pose import euler_deg
-from landmarks.mediapipe_tracker import (
-    FaceChoice,
-    MediaPipeTracker,
-    SequenceBuilder,
-    choose_face,
-    eye_openness,
-    find_faces,
-    track,
-    visibility,
-)
+from landmarks.mediapipe_tracker import FaceChoice, MediaPipeTracker, choose_face, find_faces
+from landmarks.tracking import SequenceBuilder, eye_openness, track, visibility
 from tests.faces import Face, Picture, astronaut, face_in, hopper, on_canvas
 
 BLANK = np.full((512, 1024, 3), 128, np.uint8)

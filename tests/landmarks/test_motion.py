@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from landmarks import LandmarkSequence
-from landmarks.mediapipe_tracker import SequenceBuilder
+from landmarks.head_pose import camera_matrix
 from landmarks.motion import EYE_POINTS, MOUTH_POINTS, split_motion
+from landmarks.tracking import SequenceBuilder
 from landmarks.types import POINT_COUNT
 from tests.faces import Face, acted, astronaut, hopper, photographed
 
@@ -57,7 +58,7 @@ def test_a_head_in_front_of_the_camera_shows_as_head_motion(turn_deg: ArrayLike,
     """The split takes the camera as far away; what perspective adds stays below the share of the depth."""
     size = (640, 480)
     motion = split_motion(built(photographed(turn_deg, (0, 0, distance), size), size))
-    assert motion.head.scale[0] == pytest.approx(640 / distance, rel=0.25)
+    assert motion.head.scale[0] == pytest.approx(camera_matrix(size)[0, 0] / distance, rel=0.25)
     np.testing.assert_allclose(motion.head.rotation[0], np.radians(turn_deg), atol=1e-3)
     assert np.linalg.norm(motion.offsets, axis=2).mean() < 0.4 / distance
 
@@ -65,8 +66,8 @@ def test_a_head_in_front_of_the_camera_shows_as_head_motion(turn_deg: ArrayLike,
 @pytest.mark.parametrize("x", [-1.0, 0.8])
 def test_a_head_beside_the_middle_of_the_picture_keeps_its_face(x: float) -> None:
     size = (640, 480)
-    middle = split_motion(built(photographed((0, 0, 0), (0, 0, 5), size), size))
-    beside = split_motion(built(photographed((0, 0, 0), (x, 0.3, 5), size), size))
+    middle = split_motion(built(photographed((0, 0, 0), (0, 0, 20), size), size))
+    beside = split_motion(built(photographed((0, 0, 0), (x, 0.3, 20), size), size))
     assert np.linalg.norm(beside.offsets - middle.offsets, axis=2).mean() < 0.02
 
 

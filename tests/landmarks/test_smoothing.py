@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from landmarks import LandmarkSequence, smoothing
-from landmarks.mediapipe_tracker import SequenceBuilder
 from landmarks.smoothing import Smoother, adaptive_mean, fill_gaps, gaussian_mean
+from landmarks.tracking import SequenceBuilder
 from landmarks.types import ARRAYS
 from tests.faces import acted, angle_deg, astronaut, hopper, lip_gap, with_points
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facereenact.renderers.base import DriverFrame
 from facereenact.renderers.warp import WarpRenderer
 from landmarks import LandmarkSequence
 from landmarks.face_mesh import eye_outline, mouth_outline
@@ -225,7 +226,7 @@ def test_the_inside_of_the_mouth_comes_from_the_driver_where_it_is_given() -> No
     green = astronaut().image.copy()
     green[mouth_box(astronaut(), 0.3)] = (0, 200, 0)
     painted = list(renderer(hopper).render(motion))
-    borrowed = list(renderer(hopper).render(motion, [(green, points) for points in driver.points]))
+    borrowed = list(renderer(hopper).render(motion, [DriverFrame(green, points) for points in driver.points]))
     assert len(borrowed) == 2
     for plain, other, points in zip(painted, borrowed, motion.points, strict=True):
         inside = np.zeros(plain.shape[:2], np.uint8)
@@ -240,7 +241,7 @@ def test_a_driver_with_a_closed_mouth_changes_nothing_at_rest() -> None:
     face = hopper()
     plain = renderer(hopper).render_frame(acted(face.landmarks, turn_deg=(0, 10, 0)))
     (other,) = renderer(hopper).render(
-        acted(face.landmarks, turn_deg=(0, 10, 0)), [(face.image, face.landmarks.points[0])]
+        acted(face.landmarks, turn_deg=(0, 10, 0)), [DriverFrame(face.image, face.landmarks.points[0])]
     )
     near = np.zeros(plain.shape[:2], bool)
     near[mouth_box(face, 0.2)] = True
@@ -284,7 +285,9 @@ def test_a_grey_source_stays_grey() -> None:
     grey = np.repeat(hopper().image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
     face = face_in(grey)
     motion = lively(face)
-    driver = [(astronaut().image, points) for points in acted(astronaut().landmarks, jaw=[0, 0.2, 0.05, 0]).points]
+    driver = [
+        DriverFrame(astronaut().image, points) for points in acted(astronaut().landmarks, jaw=[0, 0.2, 0.05, 0]).points
+    ]
     for pictures in (rendering(face).render(motion), rendering(face).render(motion, driver)):
         for picture in pictures:
             assert np.ptp(picture.astype(int), axis=2).max() <= 2
