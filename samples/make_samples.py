@@ -30,7 +30,8 @@ from landmarks.types import LandmarkSequence
 
 Image = NDArray[np.uint8]
 
-FACE_XYXY = (0, 6, 512, 518)  # in the 512x600 picture
+FACE_XYXY = (64, 6, 448, 390)  # in the 512x600 picture
+FACE_SIDE_PX = 512
 TALK_XYXY = (96, 4, 352, 260)  # in the 512x512 picture
 TALK_SIDE_PX = 384
 SUPERSAMPLING = 2  # drawn larger, then averaged: smooth edges
@@ -49,7 +50,8 @@ def portrait() -> Image:
     """Grace Hopper, (512, 512, 3)."""
     picture, _ = read_image(get_sample_data("grace_hopper.jpg", asfileobj=False))
     left, top, right, bottom = FACE_XYXY
-    return picture[top:bottom, left:right]
+    cropped = picture[top:bottom, left:right]
+    return np.asarray(cv2.resize(cropped, (FACE_SIDE_PX, FACE_SIDE_PX), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def write_clip(path: Path) -> None:
