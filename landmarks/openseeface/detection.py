@@ -14,7 +14,7 @@ from landmarks.openseeface.models import DETECTION_MODEL, RETINAFACE_MODEL, load
 CELL_PX = 4.0  # of the 224 px picture
 RADIUS_PX = 112.0  # that a radius of 1 stands for
 
-RETINAFACE_MEAN_BGR = (104.0, 117.0, 123.0)
+RETINAFACE_MEAN_BGR = np.array([104, 117, 123], np.float32)
 RETINAFACE_SCORE = 0.4
 RETINAFACE_OVERLAP = 0.4
 RETINAFACE_MARGIN = (0.15, 0.20)  # of width and height, added on each side
@@ -23,15 +23,21 @@ ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # step of the grid: side
 
 
 class FaceDetector:
-    """OpenSeeFace's own detector; it looks at the whole frame squashed to 224x224."""
+    """OpenSeeFace's own detector; it looks at the whole frame squashed to 224x224.
 
-    def __init__(self, models_dir: Path) -> None:
+    Args:
+        models_dir: the folder of OpenSeeFace's networks.
+        threshold: of the heat map, from which there is a face.
+    """
+
+    def __init__(self, models_dir: Path, *, threshold: float) -> None:
+        self._threshold = threshold
         self._network = load_network(models_dir, DETECTION_MODEL)
 
-    def __call__(self, image: NDArray[np.uint8], *, count: int, threshold: float) -> list[Box]:
+    def __call__(self, image: NDArray[np.uint8], *, count: int) -> list[Box]:
         """At most `count` boxes in an RGB frame, best first."""
         side = DETECTION_MODEL.input_px
-        maps, peaks = self._network(normalise(cv2.resize(image, (side, side)))[None])
+        maps, peaks = self._network(normalise(np.asarray(cv2.resize(image, (side, side)), np.uint8))[None])
         heat, radius = maps[0]
         heat = np.where(heat == peaks[0, 0], heat, 0)
         best = np.argsort(-heat, axis=None, kind="stable")[:count]
@@ -39,21 +45,21 @@ class FaceDetector:
         return [
             _box(float(cell % heat.shape[1]), float(cell // heat.shape[1]), float(radius.flat[cell]), scale)
             for cell in best
-            if heat.flat[cell] >= threshold
+            if heat.flat[cell] >= self._threshold
         ]
 
 
 class RetinaFaceDetector:
-    """RetinaFace at 640x640: slower and surer than OpenSeeFace's own. It has its own threshold."""
+    """RetinaFace at 640x640: slower and surer than OpenSeeFace's own."""
 
     def __init__(self, models_dir: Path) -> None:
         self._network = load_network(models_dir, RETINAFACE_MODEL)
         self._anchors = anchors(RETINAFACE_MODEL.input_px)
 
-    def __call__(self, image: NDArray[np.uint8], *, count: int, threshold: float = RETINAFACE_SCORE) -> list[Box]:
+    def __call__(self, image: NDArray[np.uint8], *, count: int) -> list[Box]:
         """At most `count` boxes in an RGB frame, best first, enlarged to the whole head."""
         side = RETINAFACE_MODEL.input_px
-        picture = cv2.resize(image, (side, side))[..., ::-1].astype(np.float32) - np.float32(RETINAFACE_MEAN_BGR)
+        picture = cv2.resize(image, (side, side))[..., ::-1].astype(np.float32) - RETINAFACE_MEAN_BGR
         offsets, scores = self._network(np.ascontiguousarray(picture.transpose(2, 0, 1))[None])[:2]
         score = scores[0, :, 1]
         chosen = np.flatnonzero(score > RETINAFACE_SCORE)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from bisect import insort
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
+Points = list[list[float]]
 
 FEATURE_NAMES = (
     "eye_l",
@@ -41,13 +44,15 @@ class Features:
         self.values = np.zeros(len(FEATURE_NAMES))
 
     def update(self, points_3d: Array) -> NDArray[np.float64]:
-        """(14,) features in the order of FEATURE_NAMES, about -1 to 1, after one more frame; 0 until extremes were seen.
+        """(14,) features in the order of FEATURE_NAMES, about -1 to 1, after one more frame; 0 until extremes are seen.
 
         Args:
             points_3d: (70, 3) normalised points.
         """
         raw = raw_features(points_3d)
-        self.values = np.array([scale.update(raw[name]) for scale, name in zip(self._scales, FEATURE_NAMES, strict=True)])
+        self.values = np.array(
+            [scale.update(raw[name]) for scale, name in zip(self._scales, FEATURE_NAMES, strict=True)]
+        )
         return self.values
 
     @property
@@ -123,71 +128,77 @@ class Remedian:
         for level in range(len(self._levels) + 1):
             if level == len(self._levels):
                 self._levels.append([])
-            self._levels[level].append(value)
+            insort(self._levels[level], value)
             if len(self._levels[level]) < BUFFER:
                 return
-            value = float(np.median(self._levels[level]))
+            value = _middle(self._levels[level])
             self._levels[level].clear()
 
     @property
     def value(self) -> float:
         """The median of the highest level that holds a value."""
-        return float(np.median(next(level for level in reversed(self._levels) if level)))
+        return _middle(next(level for level in reversed(self._levels) if level))
 
 
 def raw_features(points_3d: Array) -> dict[str, float]:
     """The measures behind the features, in units of the nose's bridge (heights) or of the face (widths), or degrees."""
-    points = np.asarray(points_3d, np.float64)[:, :2]
-    x, y = points.T
-    wide = float(np.mean([x[0] - x[16], x[1] - x[15]]))
-    high = float(np.mean([y[27] - y[28], y[28] - y[29], y[29] - y[30]]))
-    tilt = float(np.mean([_angle_deg(points[a], points[b]) for a, b in ((42, 45), (36, 39), (0, 16), (31, 35))]))
-    middle = float(np.mean(x[[50, 60, 27, 30, 64, 55]]))
+    points: Points = np.asarray(points_3d, np.float64)[:, :2].tolist()
+    x, y = ([point[axis] for point in points] for axis in (0, 1))
+    wide = (x[0] - x[16] + x[1] - x[15]) / 2 or 1.0
+    high = (y[27] - y[30]) / 3 or 1.0
+    tilt = sum(_angle_deg(points[a], points[b]) for a, b in ((42, 45), (36, 39), (0, 16), (31, 35))) / 4
+    middle = sum(x[i] for i in (50, 60, 27, 30, 64, 55)) / 6
+    lip = (y[49] + y[50] + y[51]) / 3
     return {
         "eye_l": _lid_gap(points, (42, 45), (43, 44), (47, 46)) / high,
         "eye_r": _lid_gap(points, (36, 39), (37, 38), (41, 40)) / high,
         "eyebrow_steepness_l": -_angle_deg(points[22], points[26]) - tilt,
         "eyebrow_steepness_r": _angle_deg(points[17], points[21]) - tilt,
-        "eyebrow_quirk_l": _quirk(points, (22, 23, 24, 25, 26)) / high,
-        "eyebrow_quirk_r": _quirk(points, (17, 18, 19, 20, 21)) / high,
-        "eyebrow_updown_l": (float(np.mean(y[[22, 26]])) - y[27]) / high,
-        "eyebrow_updown_r": (float(np.mean(y[[17, 21]])) - y[27]) / high,
-        "mouth_corner_updown_l": (float(np.mean(y[[49, 50, 51]])) - y[62]) / high,
-        "mouth_corner_updown_r": (float(np.mean(y[[49, 50, 51]])) - y[58]) / high,
+        "eyebrow_quirk_l": _quirk(points[22:27]) / high,
+        "eyebrow_quirk_r": _quirk(points[17:22]) / high,
+        "eyebrow_updown_l": ((y[22] + y[26]) / 2 - y[27]) / high,
+        "eyebrow_updown_r": ((y[17] + y[21]) / 2 - y[27]) / high,
+        "mouth_corner_updown_l": (lip - y[62]) / high,
+        "mouth_corner_updown_r": (lip - y[58]) / high,
         "mouth_corner_inout_l": abs(middle - x[62]) / wide,
         "mouth_corner_inout_r": abs(middle - x[58]) / wide,
-        "mouth_open": abs(float(np.mean(y[59:62]) - np.mean(y[63:66]))) / high,
+        "mouth_open": abs(sum(y[59:62]) - sum(y[63:66])) / 3 / high,
         "mouth_wide": abs(x[58] - x[62]) / wide,
     }
 
 
-def _lid_gap(
-    points: Array, corners: tuple[int, int], upper: tuple[int, int], lower: tuple[int, int]
-) -> float:
-    turned = _turned(points[[*upper, *lower]], points[corners[0]], _angle_deg(*points[list(corners)]))
-    return float(abs(turned[:2, 1].mean() - turned[2:, 1].mean()))
+def _middle(ordered: list[float]) -> float:
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
-def _quirk(points: Array, brow: tuple[int, ...]) -> float:
+def _lid_gap(points: Points, corners: tuple[int, int], upper: tuple[int, int], lower: tuple[int, int]) -> float:
+    pivot = points[corners[0]]
+    angle = _angle_deg(pivot, points[corners[1]])
+    height = {index: _turned(points[index], pivot, angle)[1] for index in (*upper, *lower)}
+    return abs(sum(height[index] for index in upper) - sum(height[index] for index in lower)) / 2
+
+
+def _quirk(brow: Points) -> float:
     """How far the inner points of a brow leave the level of its first; over x and y alike, as in the original."""
-    first = points[brow[0]]
-    turned = _turned(points[list(brow[1:-1])], first, _angle_deg(first, points[brow[-1]]))
-    return float(abs(turned - first[1]).max())
+    first, *inner, last = brow
+    angle = _angle_deg(first, last)
+    return max(abs(value - first[1]) for point in inner for value in _turned(point, first, angle))
 
 
-def _angle_deg(a: Array, b: Array) -> float:
+def _angle_deg(a: list[float], b: list[float]) -> float:
     """Angle of the line through two points from the x axis, -90 to 90 degrees.
 
     A line towards -x, as they all run, has its angle mirrored and not turned, as in the original.
     """
-    angle = float(np.degrees(np.arctan2(b[1] - a[1], b[0] - a[0])))
+    angle = math.degrees(math.atan2(b[1] - a[1], b[0] - a[0]))
     return 180 - angle if angle > 90 else -180 - angle if angle <= -90 else angle
 
 
-def _turned(points: Array, pivot: Array, angle_deg: float) -> Array:
-    """Points turned about a pivot by the negative angle: meant to level a line, it doubles the tilt of a mirrored one."""
-    cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
-    return (points - pivot) @ np.array([[cosine, -sine], [sine, cosine]]) + pivot
+def _turned(point: list[float], pivot: list[float], angle_deg: float) -> tuple[float, float]:
+    """A point turned about a pivot by the negative angle: meant to level a line, it doubles a mirrored one's tilt."""
+    cosine, sine = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
+    x, y = point[0] - pivot[0], point[1] - pivot[1]
+    return pivot[0] + cosine * x + sine * y, pivot[1] - sine * x + cosine * y
 
 
 def _threshold(name: str) -> float:

@@ -47,13 +47,19 @@ def fuse_hard_swish(model: onnx.ModelProto) -> int:
     return count
 
 
+def fix_batch(model: onnx.ModelProto, count: int) -> None:
+    """State the size of the batch, so that the runtime folds what computes shapes and keeps one layout."""
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = count
+    del model.graph.value_info[:]
+
+
 @dataclass(frozen=True, eq=False)
 class OffsetHead:
     """The last two layers of the offset heads, cut off a landmark network."""
 
     filters: NDArray[np.float32]  # (2 points, 9, k), 3x3 depthwise, k filters a channel
     filter_biases: NDArray[np.float32]  # (2 points, 1, k)
-    weights: NDArray[np.float32]  # (2, points, points * k), row offsets, then column offsets
+    weights: NDArray[np.float32]  # (2, points, points * k) head, channel, point and filter; rows, then columns
     biases: NDArray[np.float32]  # (2, points)
 
 
@@ -62,8 +68,8 @@ def split_heads(model: onnx.ModelProto) -> OffsetHead:
 
     The network ends in a 1x1, a 3x3 depthwise and a grouped 1x1 convolution, each clipped to 0..6, over the channels of
     three heads: heat, row offset and column offset. Offsets are wanted in one cell a point, so `regression` computes
-    their last two layers there alone. The outputs become `heat` (n, points, cells, cells) and `features`
-    (n, 2 points, cells, cells).
+    their last two layers there alone. The outputs become `heat` (1, points, cells, cells) and `features`
+    (1, 2 points, cells, cells).
 
     Raises:
         ValueError: the network does not end as described.
@@ -90,12 +96,14 @@ def split_heads(model: onnx.ModelProto) -> OffsetHead:
     _replace_nodes(model, [node for node in graph.node if id(node) not in old] + new)
     del graph.output[:]
     for name, channels in (("heat", points), ("features", 2 * points)):
-        shape = ["batch", channels, None, None]
+        shape: list[int | str | None] = [1, channels, None, None]
         graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
     return OffsetHead(
         filters=np.ascontiguousarray(filters[points * count :].reshape(-1, count, 9).transpose(0, 2, 1)),
         filter_biases=filter_biases[points * count :].reshape(-1, 1, count),
-        weights=weights[points:].reshape(HEADS - 1, points, points * count),
+        weights=np.ascontiguousarray(
+            weights[points:].reshape(HEADS - 1, points, points, count).transpose(0, 2, 1, 3)
+        ).reshape(HEADS - 1, points, points * count),
         biases=biases[points:].reshape(HEADS - 1, points),
     )
 

@@ -12,7 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from checkpoints.errors import InputError
-from landmarks.openseeface.graph import OffsetHead, fuse_hard_swish, split_heads
+from landmarks.openseeface.graph import OffsetHead, fix_batch, fuse_hard_swish, split_heads
 
 Tensor = NDArray[np.float32]
 
@@ -52,14 +52,15 @@ class Network:
         return list(self._session.run(None, {self._input: batch}))
 
 
-def load_network(folder: Path, file: ModelFile) -> Network:
-    """A network with its hard-swish chains fused.
+def load_network(folder: Path, file: ModelFile, *, batch: int = 1) -> Network:
+    """A network for batches of one size, with its hard-swish chains fused.
 
     Raises:
         InputError: the file is missing, damaged or another network.
     """
     model = read_model(folder, file)
     fuse_hard_swish(model)
+    fix_batch(model, batch)
     return Network(_session(folder / file.name, model))
 
 
@@ -71,6 +72,7 @@ def load_landmark_network(folder: Path, file: ModelFile) -> tuple[Network, Offse
     """
     model = read_model(folder, file)
     fuse_hard_swish(model)
+    fix_batch(model, 1)
     try:
         head: OffsetHead | None = split_heads(model)
     except ValueError:

@@ -11,11 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from landmarks.head_pose import camera_matrix, face_model, solve_head_pose
+from landmarks.head_pose import NO_DISTORTION, camera_matrix
 from landmarks.types import OUTER_EYE_CORNERS
 
 Array = NDArray[np.floating[Any]]
 
+RIGID_POINTS = np.array([0, 1, 2, 14, 15, 16, *range(27, 36), 36, 39, 42, 45])  # that no expression moves much
+NEAR = 8.0  # focal length over the extent of the face: near by, but not so near that perspective turns the face
 SOLVED_POINTS = np.array([0, 1, 8, 15, 16, *range(27, 36)])
 MEASURED_POINTS = np.array([*range(17), 30])  # of which the error is stated
 BRIDGE = np.array([27, 28, 29, 30])
@@ -40,7 +42,7 @@ class SentPose:
 
     @property
     def matrix(self) -> NDArray[np.float64]:
-        return np.asarray(cv2.Rodrigues(self.rotation)[0])
+        return rotation_matrix(self.rotation)
 
     @property
     def euler_deg(self) -> NDArray[np.float64]:
@@ -105,17 +107,26 @@ class CompatiblePose:
         width, height = size
         camera = np.array([[width, 0, width / 2], [0, width, height / 2], [0, 0, 1]], np.float64)
         swapped = np.ascontiguousarray(points[:, ::-1], np.float64)
-        guess = (np.zeros(3), np.zeros(3)) if last is None else (last.sent.rotation, last.sent.translation)
-        start = [value.reshape(3, 1).copy() for value in guess]
-        succeeded, rotation, translation = cv2.solvePnP(
-            osf_model()[SOLVED_POINTS], swapped[SOLVED_POINTS], camera, None, *start, True, cv2.SOLVEPNP_ITERATIVE
+        model = osf_model()
+        start = np.zeros((2, 3, 1))
+        if last is not None:
+            start[:, :, 0] = last.sent.rotation, last.sent.translation
+        succeeded, *solved = cv2.solvePnP(
+            model[SOLVED_POINTS],
+            swapped[SOLVED_POINTS],
+            camera,
+            NO_DISTORTION,
+            start[0],
+            start[1],
+            useExtrinsicGuess=True,
+            flags=cv2.SOLVEPNP_ITERATIVE,
         )
-        rotation, translation = rotation.ravel(), translation.ravel()
-        matrix = cv2.Rodrigues(rotation)[0]
-        error = _stated_error(swapped, osf_model(), matrix, translation, camera)
+        rotation, translation = (np.asarray(value, np.float64).ravel() for value in solved)
+        matrix = rotation_matrix(rotation)
+        error = _stated_error(swapped, model, matrix, translation, camera)
         sent = SentPose(rotation, translation, error, bool(succeeded))
-        own = cv2.Rodrigues(SWAP @ MIRRORED_DEPTH @ matrix)[0].ravel()
-        points_3d = lifted_points(swapped, osf_model(), matrix, translation, camera)
+        own = rotation_vector(SWAP @ MIRRORED_DEPTH @ matrix)
+        points_3d = lifted_points(swapped, model, matrix, translation, camera)
         return HeadPose(own, -SWAP @ translation / eye_distance(), sent, points_3d)
 
 
@@ -123,21 +134,44 @@ class CorrectedPose:
     """A pinhole camera in the middle of the frame, the face before it, and no start from zero."""
 
     def __call__(self, points: Array, size: tuple[int, int], last: HeadPose | None) -> HeadPose:
-        guess = None if last is None else (last.rotation, last.translation)
-        rotation, translation = solve_head_pose(points, size, guess)
-        matrix, camera = cv2.Rodrigues(rotation)[0], camera_matrix(size)
+        model, camera = -osf_model(), camera_matrix(size)
         points = np.asarray(points, np.float64)
-        error = _stated_error(points, -osf_model(), matrix, translation * eye_distance(), camera)
-        points_3d = -lifted_points(points, -osf_model(), matrix, translation * eye_distance(), camera)
-        sent = SentPose(
-            cv2.Rodrigues(MIRRORED_DEPTH @ SWAP @ matrix)[0].ravel(), -SWAP @ translation * eye_distance(), error, True
-        )
-        return HeadPose(np.asarray(rotation, np.float64), np.asarray(translation, np.float64), sent, points_3d)
+        seen = np.ascontiguousarray(points[RIGID_POINTS])
+        if last is None:
+            start = _first_pose(model[RIGID_POINTS], seen, camera)
+        else:
+            start = last.rotation, last.translation * eye_distance()
+        first = [value.reshape(3, 1).copy() for value in start]
+        solved = cv2.solvePnPRefineLM(model[RIGID_POINTS], seen, camera, NO_DISTORTION, first[0], first[1])
+        rotation, translation = (np.asarray(value, np.float64).ravel() for value in solved)
+        matrix = rotation_matrix(rotation)
+        error = _stated_error(points, model, matrix, translation, camera)
+        # Receivers know one camera, whose focal length is the width of the frame: the face is as large at its depth.
+        sent_translation = -np.asarray(SWAP @ (translation * (1, 1, size[0] / camera[0, 0])), np.float64)
+        sent = SentPose(rotation_vector(MIRRORED_DEPTH @ SWAP @ matrix), sent_translation, error, succeeded=True)
+        points_3d = -lifted_points(points, model, matrix, translation, camera)
+        return HeadPose(rotation, translation / eye_distance(), sent, points_3d)
 
 
-def lifted_points(
-    points: Array, model: Array, matrix: Array, translation: Array, camera: Array
-) -> NDArray[np.float64]:
+def _first_pose(model: Array, seen: Array, camera: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A pose to refine: for a camera that looks straight at the face from near by, moved to where the real one is.
+
+    Solvers without a guess fail on a small face before a long lens: its rays are nearly parallel.
+    """
+    middle, extent_px = seen.mean(axis=0), max(float(np.ptp(seen, axis=0).max()), 1e-3)
+    focal_px = NEAR * extent_px
+    near = np.array([[focal_px, 0, middle[0]], [0, focal_px, middle[1]], [0, 0, 1]])
+    try:
+        _, *solved = cv2.solvePnP(model, seen, near, NO_DISTORTION, flags=cv2.SOLVEPNP_SQPNP)
+        rotation, translation = (np.asarray(value, np.float64).ravel() for value in solved)
+    except cv2.error:  # the points all coincide
+        rotation, translation = np.zeros(3), np.array([0.0, 0.0, NEAR])
+    depth = translation[2] * camera[0, 0] / focal_px
+    aside = (middle - camera[:2, 2]) / camera[0, 0] * depth
+    return rotation, np.array([translation[0] + aside[0], translation[1] + aside[1], depth])
+
+
+def lifted_points(points: Array, model: Array, matrix: Array, translation: Array, camera: Array) -> NDArray[np.float64]:
     """(70, 3) the seen points, each at the depth of the posed model's, brought back into the model's frame.
 
     The depth of a pupil lies between those of its eye's corners, weighted with the distance to each as in the original;
@@ -168,6 +202,16 @@ def normalised(points_3d: Array) -> NDArray[np.float64]:
         ratio = float(np.mean(found / expected))
         points[:, axis] /= ratio if ratio > 0 else 1.0
     return points
+
+
+def rotation_matrix(vector: Array) -> NDArray[np.float64]:
+    """(3, 3) of one Rodrigues vector (3,)."""
+    return np.asarray(cv2.Rodrigues(vector)[0], np.float64)
+
+
+def rotation_vector(matrix: Array) -> NDArray[np.float64]:
+    """(3,) Rodrigues vector of one matrix (3, 3)."""
+    return np.asarray(cv2.Rodrigues(matrix)[0], np.float64).ravel()
 
 
 def _pupil_depth(points: Array, depth: Array, pupil: int, first: int, second: int) -> float:

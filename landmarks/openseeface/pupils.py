@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,34 +46,34 @@ class PupilFinder:
     """OpenSeeFace's gaze network."""
 
     def __init__(self, models_dir: Path) -> None:
-        self._network = load_network(models_dir, GAZE_MODEL)
+        self._network = load_network(models_dir, GAZE_MODEL, batch=len(EYES))
 
     def __call__(self, image: NDArray[np.uint8], face: Regression) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Right and left pupil (2, 2) in pixels of the RGB frame and their confidence (2,); zero where an eye is out of view."""
+        """Right and left pupil (2, 2) in pixels of the RGB frame, and their confidence (2,); 0 for an eye unseen."""
         points, scores = np.zeros((2, 2), np.float32), np.zeros(2, np.float32)
-        cuts = [_eye_cut(image, face, *eye) for eye in EYES]
-        seen = [index for index, cut in enumerate(cuts) if cut is not None]
-        if not seen:
+        area = _surroundings(face, (image.shape[1], image.shape[0]))
+        batch = np.zeros((len(EYES), 3, SIDE_PX, SIDE_PX), np.float32)
+        cuts = [_eye_cut(image, face, area, eye, planes) for eye, planes in zip(EYES, batch, strict=True)]
+        if not any(cuts):
             return points, scores
-        batch = np.stack([cut[1] for cut in cuts if cut is not None])
-        for index, maps in zip(seen, self._network(batch)[0], strict=True):
-            x, y, scores[index] = _decode(maps)
-            cut = cuts[index]
-            assert cut is not None
-            points[index] = cut[0].to_frame(x, y)
+        for index, (cut, maps) in enumerate(zip(cuts, self._network(batch)[0], strict=True)):
+            if cut is not None:
+                x, y, scores[index] = _decode(maps)
+                points[index] = cut.to_frame(x, y)
         return points, scores
 
 
 def _eye_cut(
-    image: NDArray[np.uint8], face: Regression, first: int, second: int, is_mirrored: bool
-) -> tuple[EyeCut, NDArray[np.float32]] | None:
-    """An eye levelled and cut out, and the network's input (3, 32, 32) of it, columns first; None out of view."""
-    area = _surroundings(face, (image.shape[1], image.shape[0]))
-    a, b = (tuple(map(int, face.points[index] - (area.left, area.top))) for index in (first, second))
-    angle = float(np.arctan2(b[1] - a[1], b[0] - a[0])) % (2 * np.pi)
+    image: NDArray[np.uint8], face: Regression, area: Crop, eye: tuple[int, int, bool], planes: NDArray[np.float32]
+) -> EyeCut | None:
+    """An eye levelled and cut out into the network's input (3, 32, 32), columns first; None where it is out of view."""
+    first, second, is_mirrored = eye
+    (ax, ay), (bx, by) = (face.points[[first, second]] - (area.left, area.top)).astype(int).tolist()
+    a, b = (float(ax), float(ay)), (float(bx), float(by))
+    angle = math.atan2(b[1] - a[1], b[0] - a[0]) % (2 * math.pi)
     levelled = _turned(b, a, -angle)
     middle = ((a[0] + levelled[0]) / 2, (a[1] + levelled[1]) / 2)
-    half = float(np.hypot(a[0] - levelled[0], a[1] - levelled[1])) / 2
+    half = math.hypot(a[0] - levelled[0], a[1] - levelled[1]) / 2
     reach = (REACH[0] * half, REACH[1] * half)
     size = (area.right - area.left, area.bottom - area.top)
     cut = crop_between(
@@ -83,9 +84,8 @@ def _eye_cut(
     part = _levelled(image[area.top : area.bottom, area.left : area.right], a, angle, cut)
     if is_mirrored:
         part = part[:, ::-1]
-    eye = np.asarray(cv2.resize(part, (SIDE_PX, SIDE_PX)), np.uint8)
-    planes = normalise(eye).transpose(0, 2, 1)
-    return EyeCut((area.left, area.top), (float(a[0]), float(a[1])), angle, cut, is_mirrored), planes
+    planes[:] = normalise(np.asarray(cv2.resize(part, (SIDE_PX, SIDE_PX)), np.uint8)).transpose(0, 2, 1)
+    return EyeCut((area.left, area.top), a, angle, cut, is_mirrored)
 
 
 def _surroundings(face: Regression, size: tuple[int, int]) -> Crop:
@@ -94,13 +94,11 @@ def _surroundings(face: Regression, size: tuple[int, int]) -> Crop:
     return crop_between(*(centre - reach), *(centre + reach), size=size)
 
 
-def _levelled(area: NDArray[np.uint8], pivot: tuple[int, ...], angle: float, cut: Crop) -> NDArray[np.uint8]:
+def _levelled(area: NDArray[np.uint8], pivot: tuple[float, float], angle: float, cut: Crop) -> NDArray[np.uint8]:
     """The pixels of a cut in the area turned about the pivot, without turning the rest of the area."""
-    matrix = cv2.getRotationMatrix2D((float(pivot[0]), float(pivot[1])), float(np.degrees(angle)), 1.0)
+    matrix = np.asarray(cv2.getRotationMatrix2D(pivot, math.degrees(angle), 1.0), np.float64)
     matrix[:, 2] -= (cut.left, cut.top)
-    # The area's last row of the cut may lie outside, as the cut is clipped before one row is added: cv2 pads with black.
-    height = min(cut.bottom, area.shape[0]) - cut.top
-    size = (cut.right - cut.left, max(height, 1))
+    size = (cut.right - cut.left, cut.bottom - cut.top)
     return np.asarray(cv2.warpAffine(area, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
 
 
@@ -112,10 +110,8 @@ def _decode(maps: NDArray[np.float32]) -> tuple[float, float, float]:
     return CELL_PX * column + float(across), CELL_PX * row + float(down), float(maps[0].flat[cell])
 
 
-def _turned(
-    point: tuple[float, ...], pivot: tuple[float, ...], angle: float
-) -> tuple[float, float]:
+def _turned(point: tuple[float, float], pivot: tuple[float, float], angle: float) -> tuple[float, float]:
     """A point turned clockwise, as seen in the picture, about a pivot."""
-    cosine, sine = float(np.cos(angle)), float(np.sin(angle))
+    cosine, sine = math.cos(angle), math.sin(angle)
     x, y = point[0] - pivot[0], point[1] - pivot[1]
     return pivot[0] + cosine * x - sine * y, pivot[1] + sine * x + cosine * y

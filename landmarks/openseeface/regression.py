@@ -17,6 +17,7 @@ from landmarks.openseeface.models import LANDMARK_MODELS, SCALE, SHIFT, Network,
 REGRESSED_POINTS = 66  # all but the pupils
 LOGIT_FACTOR = 16.0
 LOGIT_LIMIT = 1e-7
+WINDOW = np.indices((3, 3)).reshape(2, 9) - 1
 CLIP = 6.0  # the layers end in ReLU6
 
 
@@ -51,8 +52,7 @@ class LandmarkRegressor:
         part = image[crop.top : crop.bottom, crop.left : crop.right].astype(np.float32)
         cv2.split(cv2.resize(part, (self.side_px, self.side_px)), list(self._planes[0]))
         for plane, scale, shift in zip(self._planes[0], SCALE, SHIFT, strict=True):
-            cv2.multiply(plane, float(scale), plane)
-            cv2.add(plane, float(shift), plane)
+            np.add(np.multiply(plane, scale, out=plane), shift, out=plane)
         return decode(*network_maps(self._network, self._head, self._planes), crop=crop, side_px=self.side_px)
 
 
@@ -76,14 +76,18 @@ def network_maps(
 def offsets_at(features: NDArray[np.float32], head: OffsetHead, cells: NDArray[np.intp]) -> NDArray[np.float32]:
     """The end of the offset heads in one cell per point: (2, points) of features (2 points, height, width)."""
     channels, height, width = features.shape
-    padded = np.zeros((channels, height + 2, width + 2), np.float32)
-    padded[:, 1:-1, 1:-1] = features
-    window = (np.arange(3)[:, None] * (width + 2) + np.arange(3)).ravel()
-    corners = cells // width * (width + 2) + cells % width
-    patches = padded.reshape(channels, -1).take(corners[:, None] + window, axis=1)
-    filtered = np.clip(patches @ head.filters + head.filter_biases, 0, CLIP)  # (2 points, cells, k)
-    by_cell = filtered.reshape(2, channels // 2, len(cells), -1).transpose(0, 2, 1, 3).reshape(2, len(cells), -1)
-    return np.clip(np.einsum("hpc,hpc->hp", by_cell, head.weights) + head.biases, 0, CLIP)
+    rows, columns = (index[:, None] + WINDOW[axis] for axis, index in enumerate((cells // width, cells % width)))
+    is_outside = (rows < 0) | (rows >= height) | (columns < 0) | (columns >= width)
+    near = np.where(is_outside, 0, rows * width + columns)
+    patches = features.reshape(channels, -1).take(near, axis=1)
+    if is_outside.any():
+        patches[:, is_outside] = 0
+    filtered = patches @ head.filters  # (2 points, cells, k)
+    filtered += head.filter_biases
+    np.minimum(np.maximum(filtered, 0, out=filtered), CLIP, out=filtered)
+    products = filtered.reshape(2, channels // 2, -1) * head.weights
+    sums = products.sum(axis=1).reshape(2, len(cells), -1).sum(axis=2)
+    return np.asarray(np.clip(sums + head.biases, 0, CLIP))
 
 
 def decode(

@@ -1,0 +1,148 @@
+"""The tracker: OpenSeeFace's networks and its way of finding, following and giving up faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from checkpoints.errors import InputError
+from landmarks.openseeface.boxes import Box, crop_around
+from landmarks.openseeface.detection import FaceDetector, RetinaFaceDetector
+from landmarks.openseeface.face import Face
+from landmarks.openseeface.presets import PRESETS, RETINAFACE, Preset
+from landmarks.openseeface.pupils import PupilFinder
+from landmarks.openseeface.recovery import Recovery
+from landmarks.openseeface.regression import LandmarkRegressor, Regression
+from landmarks.openseeface.slots import Find, Slot, assigned, best_finds
+
+
+class OpenSeeFaceTracker:
+    """Follows one face or several through the frames of a video.
+
+    It remembers where the faces were, how they were turned and what is usual for them; `reset` forgets. What it states
+    depends on the frames alone: not on the clock, on chance or on threads.
+
+    Args:
+        models_dir: the folder of OpenSeeFace's networks.
+        preset: "corrected", "compat" (number for number what the original's command line gives with a static face
+            model), or a `Preset`.
+
+    Raises:
+        InputError: a network is missing, damaged or another one; the preset is unknown.
+    """
+
+    def __init__(self, models_dir: str | Path, *, preset: str | Preset = "corrected") -> None:
+        self.preset = _preset(preset)
+        folder = Path(models_dir)
+        self._regressor = LandmarkRegressor(folder, model=self.preset.landmark_model)
+        self._pupils = PupilFinder(folder)
+        self._detector = _detector(folder, self.preset)
+        self.name = f"openseeface-1.20.4/lm_model{self.preset.landmark_model}"
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all faces."""
+        self._slots = [Slot(number) for number in range(self.preset.max_faces)]
+        self._boxes: list[Box] = []
+        self._misses = 0
+        self._waited = 0
+
+    def close(self) -> None:
+        """Nothing is held open; for the same use as other trackers."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
+        """The faces in the next frame, RGB uint8 (height, width, 3), by their number; empty where none is seen."""
+        size = (image.shape[1], image.shape[0])
+        faces = []
+        found = self._found(image)
+        for slot, face in assigned(found, self._slots):
+            if face is None:
+                slot.forget_pose()
+            else:
+                pupils = self._pupils(image, face)
+                faces.append(
+                    slot.update(face, pupils, size, solver=self.preset.pose, score_limit=self.preset.score_limit)
+                )
+        self._remember([face.box_xywh for face in found])
+        return faces
+
+    def _found(self, image: NDArray[np.uint8]) -> list[Regression]:
+        """The faces in the frame, best first."""
+        finds = self._confirmed(image, self._boxes, is_known=True)
+        is_scan_due = self._is_scan_due()
+        if not self._boxes or is_scan_due:
+            finds += self._look(image)
+        if not finds and self.preset.recovery is not None:
+            finds = self._recovered(image, self.preset.recovery)
+        return best_finds(finds, self.preset.max_faces)
+
+    def _recovered(self, image: NDArray[np.uint8], recovery: Recovery) -> list[Find]:
+        """A closer look, where neither the known places nor, without any, the detector showed a face."""
+        finds = self._look(image) if self._boxes else []
+        if finds or (self._misses > self.preset.discard_after and self._misses % recovery.every):
+            return finds
+        faces = recovery(image, lambda view: [find.face for find in self._look(view)])
+        return [Find(self._upright(image, face), is_known=False) for face in faces]
+
+    def _is_scan_due(self) -> bool:
+        """Whether it is time to look for more faces than those that are followed."""
+        if len(self._boxes) in (0, self.preset.max_faces):
+            self._waited = 0
+            return False
+        self._waited += 1
+        if self._waited < self.preset.scan_every:
+            return False
+        self._waited = 0
+        return True
+
+    def _look(self, image: NDArray[np.uint8]) -> list[Find]:
+        """What the detector finds and the landmarks confirm."""
+        boxes = self._detector(image, count=self.preset.max_faces)
+        finds = self._confirmed(image, boxes, is_known=False)
+        if self.preset.recovery is None:
+            return finds
+        # The detector's box is rough: the points are taken from a crop about themselves, as they will be from now on.
+        return self._confirmed(image, [find.face.box_xywh for find in finds], is_known=False)
+
+    def _confirmed(self, image: NDArray[np.uint8], boxes: list[Box], *, is_known: bool) -> list[Find]:
+        """The faces in boxes that hold one."""
+        crops = [crop_around(box, (image.shape[1], image.shape[0])) for box in boxes]
+        faces = [self._regressor(image, crop) for crop in crops if crop.is_usable]
+        return [Find(face, is_known) for face in faces if face.confidence > self.preset.landmark_threshold]
+
+    def _upright(self, image: NDArray[np.uint8], face: Regression) -> Regression:
+        """A face found in another view, seen as it will be in the next frames where it can be."""
+        seen = self._confirmed(image, [face.box_xywh], is_known=False)
+        return seen[0].face if seen and seen[0].face.confidence > face.confidence else face
+
+    def _remember(self, boxes: list[Box]) -> None:
+        """The places to look at first in the next frame."""
+        if boxes:
+            self._boxes, self._misses = boxes, 0
+        else:
+            self._misses += 1
+            if self._misses > self.preset.discard_after:
+                self._boxes = []
+
+
+def _detector(models_dir: Path, preset: Preset) -> FaceDetector | RetinaFaceDetector:
+    if preset.detector == RETINAFACE:
+        return RetinaFaceDetector(models_dir)
+    return FaceDetector(models_dir, threshold=preset.detection_threshold)
+
+
+def _preset(preset: str | Preset) -> Preset:
+    if isinstance(preset, Preset):
+        return preset
+    if preset not in PRESETS:
+        raise InputError(f"there is no preset {preset!r} of the OpenSeeFace tracker: choose {' or '.join(PRESETS)}")
+    return PRESETS[preset]
