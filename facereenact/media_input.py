@@ -48,7 +48,8 @@ def check_local_file(path: Path) -> None:
     """Raise InputError unless `path` is an existing file and no playlist."""
     if not path.exists():
         if _PROTOCOL.match(str(path)):
-            raise InputError(f"only local video files are opened; download {path} first")
+            address = str(path).replace(":/", "://", 1)  # a Path folds the two slashes
+            raise InputError(f"only local video files are opened; download {address} first")
         raise InputError(f"{path}: no such file; check the path")
     if not path.is_file():
         raise InputError(f"{path} is no regular file; only local video files are opened")
