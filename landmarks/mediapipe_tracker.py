@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -15,8 +14,6 @@ from checkpoints.errors import FaceNotFoundError, InputError
 from landmarks.face_mesh import FaceMesh
 from landmarks.tracking import SequenceBuilder
 from landmarks.types import LandmarkSequence
-
-os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ notices are not for users
 
 TRACKER_NAME = "mediapipe-0.10.21/face-mesh"
 MAX_FACES = 5

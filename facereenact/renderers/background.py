@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-
-os.environ.setdefault("GLOG_minloglevel", "3")
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
