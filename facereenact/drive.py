@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -14,9 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facereenact.driver import Driver, Progress, borrowable, open_driver
+from facereenact.driver import Progress
 from facereenact.errors import FacereenactError, InputError, OutputError
 from facereenact.images import write_image
+from facereenact.mixing import SMOOTHERS as SMOOTHERS
+from facereenact.mixing import PartResult, Performance, open_cast
 from facereenact.output_target import OutputTarget
 from facereenact.renderers.warp import WarpRenderer
 from facereenact.settings import IMAGE_OUTPUTS, DriveSettings
@@ -25,16 +26,10 @@ from facereenact.source import Source, read_source
 from facereenact.streams import ahead
 from facereenact.video import OUTPUT_SUFFIXES, VideoWriter
 from facereenact.video_encoder import CONTAINER_SUFFIXES
-from landmarks import LandmarkSequence
-from landmarks.retargeting import Retargeter
-from landmarks.smoothing import Smoother, fill_gaps
 from landmarks.storage import SUFFIX, save_landmarks
 
 Image = NDArray[np.uint8]
 
-log = logging.getLogger(__name__)
-
-SMOOTHERS = {"light": Smoother().scaled(0.5), "normal": Smoother(), "strong": Smoother().scaled(2)}
 PANEL_PX = 512  # most of a comparison panel's height
 
 
@@ -49,14 +44,16 @@ class DriveResult:
     rate: Fraction  # frames per second
     frames: int
     frames_filled: int  # driver frames without a face, interpolated
-    neutral_frame: int  # of the driver, from 0
+    neutral_frame: int  # of the main driver, from 0
     has_audio: bool
+    audio: Path | None = None  # whose sound
+    parts: dict[str, PartResult] = field(default_factory=dict)  # what moved each part that moved
     compare: Path | None = None
     seconds: dict[str, float] = field(default_factory=dict)  # wall time by stage
 
 
 def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> DriveResult:
-    """Animate the source with the motion of the driver and write the result.
+    """Animate the source with the motion of one driver, or of one for each part, and write the result.
 
     Nothing is left behind when it fails or is interrupted; a finished result has a `.json` sidecar.
 
@@ -72,45 +69,43 @@ def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> D
     name, reason = choose_renderer(settings.renderer)
     output = settings.output_path
     _check_outputs(settings, output)
-    driver = open_driver(settings)
-    if output.suffix.lower() in IMAGE_OUTPUTS and not driver.is_still:
+    cast = open_cast(settings)
+    if output.suffix.lower() in IMAGE_OUTPUTS and not cast.is_still:
         raise OutputError(f"{output}: a moving driver makes a video; end in .mp4, .webm or .gif")
     source = read_source(settings.source, face=settings.face, crop=settings.crop, size=settings.size)
     clock.lap("source")
 
-    tracked = track = fill_gaps(driver.track(progress))
+    tracks = cast.track(progress)
     clock.lap("tracking")
-    filled = int((~track.detected).sum())
-    if filled:
-        log.warning("%d of %d driver frames show no face; their motion is filled in", filled, len(track))
-    if settings.smooth != "none":
-        track = SMOOTHERS[settings.smooth](track)
-    retargeter = _retargeter(settings, source, track)
+    performance = cast.perform(source.landmarks, tracks)
     renderer = WarpRenderer(source.image, source.mesh, source.landmarks, matte=source.matte)
     clock.lap("preparation")
 
+    has_audio = cast.audio is not None and output.suffix.lower() in CONTAINER_SUFFIXES
     result = DriveResult(
         output=output,
         renderer=name,
         renderer_reason=reason,
         size=_written_size(source.size, output),
-        rate=driver.rate,
-        frames=len(track),
-        frames_filled=filled,
-        neutral_frame=retargeter.neutral_frame,
-        has_audio=driver.audio is not None and output.suffix.lower() in CONTAINER_SUFFIXES,
+        rate=performance.rate,
+        frames=len(performance.times_s),
+        frames_filled=sum(int((~track.detected).sum()) for track in tracks.values()),
+        neutral_frame=performance.takes[settings.main_driver].retargeter.neutral_frame,
+        has_audio=has_audio,
+        audio=cast.audio if has_audio else None,
+        parts=performance.parts,
     )
-    borrowed = None if settings.mouth == "painted" or not driver.shows_face else borrowable(driver, track)
-    pictures = renderer.render(retargeter.frames(track), borrowed)
+    pictures = renderer.render(performance.landmarks(), performance.mouths())
     if output.suffix.lower() in IMAGE_OUTPUTS:
         write_image(output, next(pictures))
     else:
-        _write_videos(settings, source, driver, track, pictures, result, progress)
+        _write_videos(settings, source, performance, pictures, result, progress)
     clock.lap("rendering")
+    tracked = tracks[settings.main_driver]
     if settings.save_landmarks:
         save_landmarks(tracked, settings.save_landmarks)
     result.seconds = clock.laps
-    write_sidecar(output, {"settings": asdict(settings), "result": asdict(result), "tracker": track.tracker})
+    write_sidecar(output, {"settings": asdict(settings), "result": asdict(result), "tracker": tracked.tracker})
     return result
 
 
@@ -166,7 +161,7 @@ def _check_outputs(settings: DriveSettings, output: Path) -> None:
             raise OutputError(f"{settings.save_landmarks}: the name of a landmark file ends in {SUFFIX}")
         results[settings.save_landmarks] = (".safetensors",)
     for path, suffixes in results.items():
-        for needed in (settings.source.resolve(), settings.driver.resolve()):
+        for needed in (file.resolve() for file in (settings.source, *settings.drivers)):
             if path.resolve() in (needed, *needed.parents):
                 raise InputError(f"{path} is an input or holds one; choose another output")
         OutputTarget(path, suffixes=suffixes, overwrite=settings.overwrite)
@@ -179,51 +174,37 @@ def _written_size(size: tuple[int, int], output: Path) -> tuple[int, int]:
     return size[0] + size[0] % 2, size[1] + size[1] % 2
 
 
-def _retargeter(settings: DriveSettings, source: Source, track: LandmarkSequence) -> Retargeter:
-    motion = settings.motion
-    if len(track) == 1 and motion == "relative":
-        log.warning(
-            "a still driver has no motion of its own; its pose and mouth are taken as they are (--motion absolute)"
-        )
-        motion = "absolute"
-    try:
-        return Retargeter(track, source.landmarks, motion=motion, neutral_frame=settings.neutral_frame)
-    except ValueError as error:
-        raise InputError(f"--neutral-frame: {error}") from error
-
-
 def _write_videos(
     settings: DriveSettings,
     source: Source,
-    driver: Driver,
-    track: LandmarkSequence,
+    performance: Performance,
     pictures: Iterator[Image],
     result: DriveResult,
     progress: Progress,
 ) -> None:
     """Encode the pictures, and the comparison where asked for, while they are made."""
-    sound = {"audio_from": driver.audio, "audio_start_s": settings.start, "audio_end_s": settings.end}
+    sound = {"audio_from": performance.cast.audio, "audio_start_s": settings.start, "audio_end_s": settings.end}
     with ExitStack() as stack:
         comparisons = stack.enter_context(_withdrawn_on_failure())
         writer = stack.enter_context(
-            VideoWriter(result.output, source.size, driver.rate, overwrite=settings.overwrite, **sound)  # type: ignore[arg-type]
+            VideoWriter(result.output, source.size, result.rate, overwrite=settings.overwrite, **sound)  # type: ignore[arg-type]
         )
         panels = None
         if settings.compare:
             result.compare = compare_path(result.output)
-            panels = Panels(source.image, track.size)
+            panels = Panels(source.image, performance.takes[settings.main_driver].track.size)
             beside = stack.enter_context(
-                VideoWriter(result.compare, panels.size, driver.rate, overwrite=settings.overwrite, **sound)  # type: ignore[arg-type]
+                VideoWriter(result.compare, panels.size, result.rate, overwrite=settings.overwrite, **sound)  # type: ignore[arg-type]
             )
             comparisons.append(beside)
         stream = stack.enter_context(closing(ahead(pictures)))
-        originals = stack.enter_context(closing(ahead(driver.images()))) if panels else None
+        originals = stack.enter_context(closing(ahead(performance.main_images()))) if panels else None
         for index, picture in enumerate(stream):
-            time_s = float(track.timestamps_s[index])
+            time_s = float(performance.times_s[index])
             writer.write(picture, time_s)
             if panels and originals:
                 beside.write(panels.join(next(originals), picture), time_s)
-            progress("rendering", index + 1, len(track))
+            progress("rendering", index + 1, result.frames)
 
 
 @contextmanager

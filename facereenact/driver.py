@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facereenact.errors import FaceNotFoundError, InputError
-from facereenact.renderers.base import DriverFrame
+from facereenact.images import is_image
 from facereenact.settings import DriveSettings
 from facereenact.streams import ahead
 from facereenact.video import VideoReader
@@ -26,6 +26,7 @@ from landmarks.tracking import track
 from landmarks.types import ARRAYS
 
 Image = NDArray[np.uint8]
+Item = TypeVar("Item")
 Progress = Callable[[str, int, int | None], None]
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 class Driver(Protocol):
     """Where the motion comes from."""
 
+    path: Path
     rate: Fraction
     is_still: bool
     audio: Path | None  # the file whose sound belongs to the motion
@@ -48,13 +50,13 @@ class Driver(Protocol):
         ...
 
 
-def open_driver(settings: DriveSettings) -> Driver:
-    """The driver that the settings name.
+def open_driver(path: Path, settings: DriveSettings) -> Driver:
+    """One of the drivers that the settings name, in the time range and at the rate of the settings.
 
     Raises:
         InputError: it cannot be read.
     """
-    return LandmarkDriver(settings) if settings.driver.name.endswith(SUFFIX) else VideoDriver(settings)
+    return LandmarkDriver(path, settings) if path.name.endswith(SUFFIX) else VideoDriver(path, settings)
 
 
 class VideoDriver:
@@ -62,12 +64,16 @@ class VideoDriver:
 
     shows_face = True
 
-    def __init__(self, settings: DriveSettings) -> None:
-        self._reader = VideoReader(settings.driver, start_s=settings.start, end_s=settings.end, fps=settings.fps)
-        self._path, self._face = settings.driver, settings.driver_face
+    def __init__(self, path: Path, settings: DriveSettings) -> None:
+        start_s, end_s = (settings.start, settings.end)
+        if path.is_file() and is_image(path):  # a picture has no length
+            start_s, end_s = 0.0, None
+        self._reader = VideoReader(path, start_s=start_s, end_s=end_s, fps=settings.fps)
+        self.path = path
+        self._face = settings.driver_face if path == settings.main_driver else "largest"
         self.rate = self._reader.info.rate
         self.is_still = self._reader.info.frame_count == 1
-        self.audio = settings.driver if self._reader.info.has_audio else None
+        self.audio = path if self._reader.info.has_audio else None
 
     def track(self, progress: Progress) -> LandmarkSequence:
         total = self._reader.info.frame_count
@@ -82,17 +88,16 @@ class VideoDriver:
                 sequence = track(frames(), tracker)
             except FaceNotFoundError:
                 raise FaceNotFoundError(
-                    f"{self._path}: no frame shows a face that can be found; "
-                    "use a video of one person facing the camera"
+                    f"{self.path}: no frame shows a face that can be found; use a video of one person facing the camera"
                 ) from None
             except InputError as error:
                 if isinstance(self._face, int) and tracker.faces_seen and not 0 <= self._face < tracker.faces_seen:
-                    raise InputError(f"{self._path}: {error} (--driver-face)") from error
+                    raise InputError(f"{self.path}: {error} (--driver-face)") from error
                 raise
             if tracker.faces_seen > 1 and self._face == "largest":
                 log.warning(
                     "%s shows %d faces; the largest drives (--driver-face chooses another)",
-                    self._path,
+                    self.path,
                     tracker.faces_seen,
                 )
         progress("tracking", len(sequence), len(sequence))
@@ -108,8 +113,9 @@ class LandmarkDriver:
     audio: Path | None = None
     shows_face = False
 
-    def __init__(self, settings: DriveSettings) -> None:
-        self._sequence = _trimmed(load_landmarks(settings.driver), settings)
+    def __init__(self, path: Path, settings: DriveSettings) -> None:
+        self.path = path
+        self._sequence = _trimmed(load_landmarks(path), path, settings)
         self.is_still = len(self._sequence) == 1
         self.rate = settings.fps or _mean_rate(self._sequence)
 
@@ -136,27 +142,39 @@ def _mean_rate(sequence: LandmarkSequence) -> Fraction:
     return Fraction((len(time) - 1) / float(time[-1] - time[0])).limit_denominator(1001)
 
 
-def _trimmed(sequence: LandmarkSequence, settings: DriveSettings) -> LandmarkSequence:
+def _trimmed(sequence: LandmarkSequence, path: Path, settings: DriveSettings) -> LandmarkSequence:
     """The part from start to end, at the wanted rate, timed from the start as `VideoReader` does."""
     time = sequence.timestamps_s
+    start_s = settings.start if len(time) > 1 else 0.0
     step = float(np.median(np.diff(time))) if len(time) > 1 else 0.04
     end = min(time[-1] + step, settings.end if settings.end is not None else np.inf)
     if settings.fps is None:
-        wanted = time[(time >= settings.start - 1e-6) & (time < end - 1e-6)]
+        wanted = time[(time >= start_s - 1e-6) & (time < end - 1e-6)]
     else:
-        wanted = np.arange(settings.start, end - 1e-6, float(1 / settings.fps))
+        wanted = np.arange(start_s, end - 1e-6, float(1 / settings.fps))
     if not len(wanted):
-        raise InputError(
-            f"{settings.driver} has no frame from {settings.start:g} s on; it lasts {time[-1] + step:.2f} s"
-        )
+        raise InputError(f"{path} has no frame from {start_s:g} s on; it lasts {time[-1] + step:.2f} s")
     held = np.maximum(np.searchsorted(time, wanted + 1e-6, "right") - 1, 0)
     arrays = {name: getattr(sequence, name)[held] for name in ARRAYS}
-    arrays["timestamps_s"] = np.maximum(wanted - settings.start, 0)
+    arrays["timestamps_s"] = np.maximum(wanted - start_s, 0)
     if not arrays["detected"].any():
-        raise FaceNotFoundError(f"{settings.driver}: no frame from {settings.start:g} s on shows a face")
+        raise FaceNotFoundError(f"{path}: no frame from {start_s:g} s on shows a face")
     return replace(sequence, **arrays)
 
 
-def borrowable(driver: Driver, track: LandmarkSequence) -> Iterator[DriverFrame]:
-    """The driver's frames with their points, for renderers that borrow from them."""
-    return (DriverFrame(image, points) for image, points in zip(driver.images(), track.points, strict=False))
+def in_step(items: Iterable[Item], own_s: NDArray[np.float64], times_s: NDArray[np.float64]) -> Iterator[Item]:
+    """For each of the times the item whose own time is nearest; the last one holds.
+
+    Args:
+        items: read once, in order.
+        own_s: (items,) seconds, increasing.
+        times_s: (frames,) seconds, increasing.
+    """
+    nearest = np.searchsorted((own_s[1:] + own_s[:-1]) / 2, times_s)
+    position, stream = -1, iter(items)
+    held: Item | None = None
+    for wanted in nearest:
+        while position < wanted:
+            held, position = next(stream, held), position + 1
+        if held is not None:
+            yield held

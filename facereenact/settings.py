@@ -6,10 +6,13 @@ import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+Part = Literal["head", "eyes", "mouth"]
+PARTS: tuple[Part, ...] = get_args(Part)
 FaceChoice = int | tuple[float, float] | str
 
+MOST_GAIN = 3  # beyond it no picture holds together
 IMAGE_OUTPUTS = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -39,6 +42,19 @@ def picture_size(text: str) -> tuple[int, int] | int:
     return (sides[0], sides[1]) if len(sides) == 2 else sides[0]
 
 
+def face_parts(text: str) -> tuple[str, ...]:
+    """Names of parts, separated by commas."""
+    names = tuple(name.strip() for name in text.split(","))
+    _check_parts(names)
+    return names
+
+
+def _check_parts(names: tuple[str, ...]) -> None:
+    unknown = [name for name in names if name not in PARTS]
+    if unknown or not names:
+        raise ValueError(f"{', '.join(unknown)!r} is no part of a face: give head, eyes, mouth, or several with commas")
+
+
 def option(default: Any, help_text: str, **more: Any) -> Any:
     return field(default=default, metadata={"help": help_text, **more})
 
@@ -52,12 +68,12 @@ class DriveSettings:
     """
 
     source: Path = field(metadata={"help": "Portrait to animate.", "flags": ("-s",), "metavar": "IMAGE"})
-    driver: Path = field(
-        metadata={
-            "help": "Motion to take over: a video, GIF, folder of images, one image, or a .landmarks.safetensors file.",
-            "flags": ("-d",),
-            "metavar": "VIDEO",
-        }
+    driver: Path | None = option(
+        None,
+        "Motion to take over: a video, GIF, folder of images, one image, or a .landmarks.safetensors file. Required "
+        "unless parts have drivers of their own.",
+        flags=("-d",),
+        metavar="VIDEO",
     )
     output: Path | None = option(
         None,
@@ -65,6 +81,25 @@ class DriveSettings:
         "[default: SOURCE-DRIVER.mp4 in this folder]",
         flags=("-o",),
         metavar="VIDEO",
+    )
+    head_driver: Path | None = option(None, "Whose head motion to take, instead of --driver's.", metavar="VIDEO")
+    eyes_driver: Path | None = option(None, "Whose brows, lids and gaze to take, likewise.", metavar="VIDEO")
+    mouth_driver: Path | None = option(
+        None,
+        "Whose mouth and jaw to take, likewise; sound and the inside of the mouth come from here.",
+        metavar="VIDEO",
+    )
+    parts: tuple[Part, ...] | None = option(
+        None,
+        "Parts that move, e.g. mouth or head,eyes; the others stay as in the source. [default: all that have a driver]",
+        parse=face_parts,
+        metavar="PARTS",
+    )
+    head_gain: float = option(1.0, "How far the head goes: 0 is still, 2 twice as far.", metavar="GAIN")
+    eyes_gain: float = option(1.0, "How much brows, lids and gaze move, likewise.", metavar="GAIN")
+    mouth_gain: float = option(1.0, "How much mouth and jaw move, likewise.", metavar="GAIN")
+    length_from: Literal["head", "eyes", "mouth", "driver"] | None = option(
+        None, "Whose driver gives length and timing; shorter ones hold their last frame. [default: the longest]"
     )
     renderer: Literal["auto", "warp", "diffusion"] = option(
         "auto", "What makes the pictures; auto takes diffusion where its checkpoints are installed, else warp."
@@ -76,7 +111,8 @@ class DriveSettings:
     )
     neutral_frame: int | None = option(
         None,
-        "Driver frame, from 0, that matches the source as it is. [default: the frame most like the source]",
+        "Frame of the main driver (--driver, else the mouth's, head's or eyes'), from 0, that matches the source as it "
+        "is. [default: for each driver the frame most like the source]",
         metavar="N",
     )
     face: FaceChoice = option(
@@ -86,7 +122,7 @@ class DriveSettings:
         metavar="FACE",
     )
     driver_face: FaceChoice = option(
-        "largest", "Face of the driver's first frame, likewise.", parse=face_choice, metavar="FACE"
+        "largest", "Face of the main driver's first frame, likewise.", parse=face_choice, metavar="FACE"
     )
     smooth: Literal["none", "light", "normal", "strong"] = option(
         "normal", "How much jitter to remove from the driver's track; adds no lag."
@@ -112,14 +148,16 @@ class DriveSettings:
         "Frames per second of the result, e.g. 25 or 30000/1001. [default: the driver's own timing]",
         metavar="RATE",
     )
-    compare: bool = option(False, "Also write OUTPUT.compare.mp4: source, driver and result side by side.")
+    compare: bool = option(False, "Also write OUTPUT.compare.mp4: source, main driver and result side by side.")
     save_landmarks: Path | None = option(
-        None, "Keep the driver's track as NAME.landmarks.safetensors; as --driver it skips tracking.", metavar="FILE"
+        None,
+        "Keep the main driver's track as NAME.landmarks.safetensors; as --driver it skips tracking.",
+        metavar="FILE",
     )
     overwrite: bool = option(False, "Replace existing output.")
 
     def __post_init__(self) -> None:
-        for name in ("source", "driver", "output", "save_landmarks"):
+        for name in ("source", "driver", "head_driver", "eyes_driver", "mouth_driver", "output", "save_landmarks"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, Path):
                 object.__setattr__(self, name, Path(value))
@@ -129,8 +167,67 @@ class DriveSettings:
             raise ValueError("--fps must be above 0 and at most 240")
         if self.crop and isinstance(self.size, tuple) and self.size[0] != self.size[1]:
             raise ValueError("--crop gives a square picture: give --size one number")
+        self._check_drivers()
+        self._check_gains()
+
+    def _check_drivers(self) -> None:
+        given = [part for part in PARTS if self.own_driver(part)]
+        if not given and self.driver is None:
+            raise ValueError(
+                "Missing option --driver, or drivers of parts: --head-driver, --eyes-driver, --mouth-driver"
+            )
+        if self.parts is not None:
+            _check_parts(self.parts)
+            for part in given:
+                if part not in self.parts:
+                    raise ValueError(
+                        f"--{part}-driver drives what --parts leaves out: drop it or add {part} to --parts"
+                    )
+            for part in self.parts:
+                if part not in self.part_drivers:
+                    raise ValueError(f"--parts names {part}, which nothing drives: give --{part}-driver or --driver")
+        if self.driver is not None and set(given) == set(self.part_drivers):
+            raise ValueError("--driver has nothing to drive: each part that moves has a driver of its own")
+        if self.length_from not in (None, "driver", *self.part_drivers) or (
+            self.length_from == "driver" and self.driver is None
+        ):
+            raise ValueError(f"--length-from {self.length_from}: there is no such driver")
+
+    def _check_gains(self) -> None:
+        for part in PARTS:
+            gain = self.gains[part]
+            if not 0 <= gain <= MOST_GAIN:
+                raise ValueError(f"--{part}-gain must be from 0 to {MOST_GAIN}")
+            if gain != 1 and part not in self.part_drivers:
+                raise ValueError(f"--{part}-gain has no effect: nothing drives the {part}")
+
+    def own_driver(self, part: Part) -> Path | None:
+        """The driver that is given for the part alone."""
+        path: Path | None = getattr(self, f"{part}_driver")
+        return path
+
+    @property
+    def part_drivers(self) -> dict[Part, Path]:
+        """Each part that moves, and what drives it."""
+        drivers = {part: self.own_driver(part) or self.driver for part in self.parts or PARTS}
+        return {part: drivers[part] for part in PARTS if drivers.get(part)}  # type: ignore[misc]
+
+    @property
+    def gains(self) -> dict[Part, float]:
+        return {"head": self.head_gain, "eyes": self.eyes_gain, "mouth": self.mouth_gain}
+
+    @property
+    def main_driver(self) -> Path:
+        """The driver that stands for all where only one can: `driver`, else the mouth's, the head's, the eyes'."""
+        drivers = (self.driver, *(self.part_drivers.get(part) for part in ("mouth", "head", "eyes")))
+        return next(path for path in drivers if path)
+
+    @property
+    def drivers(self) -> tuple[Path, ...]:
+        """Every driver once, the main one first."""
+        return tuple(dict.fromkeys((self.main_driver, *self.part_drivers.values())))
 
     @property
     def output_path(self) -> Path:
         """The output, or its default name."""
-        return self.output or Path(f"{self.source.stem}-{self.driver.name.split('.')[0]}.mp4")
+        return self.output or Path(f"{self.source.stem}-{self.main_driver.name.split('.')[0]}.mp4")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -17,6 +17,9 @@ from landmarks.types import LandmarkSequence
 
 TRACKER_NAME = "mediapipe-0.10.21/face-mesh"
 MAX_FACES = 5
+SMALL = 0.25  # of the picture's longer side: a face below it is looked at again from close by
+BEYOND_DOUBT = 0.8  # confidence asked of a further face that only an enlarged part of the picture shows
+SMALLEST_PX = 24  # a second face narrower than this is not worth the mistakes
 
 FaceChoice = int | tuple[float, float] | str
 """Which face: an index from left to right, the pixel (x, y) nearest to it, or "largest"."""
@@ -47,15 +50,19 @@ def find_faces(image: NDArray[np.uint8]) -> list[FaceMesh]:
     Small faces are found by looking again at enlarged parts, faint ones (paintings, drawings) at a lower threshold.
     """
     height, width = image.shape[:2]
-    whole = (0, 0, width, height)
-    with closing(_mesh_solution(faces=MAX_FACES, static=True)) as solution:
-        regions = [whole, *_regions(width, height)]
-        faces = _refined(solution, image, [f for region in regions for f in _look(solution, image, region)])
-    for confidence in (0.3, 0.15):
-        if not faces:
-            with closing(_mesh_solution(faces=MAX_FACES, static=True, confidence=confidence)) as solution:
-                faces = _refined(solution, image, [f for region in regions for f in _look(solution, image, region)])
-    return sorted(faces, key=lambda face: float(face.centre[0]))
+    for confidence in (0.5, 0.3, 0.15):
+        with closing(_mesh_solution(faces=MAX_FACES, static=True, confidence=confidence)) as solution:
+            found = _refined(solution, image, _look(solution, image, (0, 0, width, height)))
+            parts = [face for region in _regions(width, height) for face in _look(solution, image, region)]
+            if not found:
+                found = _refined(solution, image, parts)
+                parts = []
+        if found:
+            small = [face for face in parts if SMALLEST_PX < face.width_px < SMALL * max(width, height)]
+            with closing(_mesh_solution(faces=MAX_FACES, static=True, confidence=BEYOND_DOUBT)) as solution:
+                found = _refined(solution, image, small, known=found)
+            return sorted(found, key=lambda face: float(face.centre[0]))
+    return []
 
 
 def _regions(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
@@ -77,12 +84,14 @@ def _look(solution: Any, image: NDArray[np.uint8], region: tuple[int, int, int, 
     return [FaceMesh(face.vertices / zoom + offset) for face in _meshes(solution, part)]
 
 
-def _refined(solution: Any, image: NDArray[np.uint8], faces: list[FaceMesh]) -> list[FaceMesh]:
-    """The faces without duplicates; small ones only where a close look confirms them, and as that look shows them."""
-    kept: list[FaceMesh] = []
+def _refined(
+    solution: Any, image: NDArray[np.uint8], faces: list[FaceMesh], known: Sequence[FaceMesh] = ()
+) -> list[FaceMesh]:
+    """Known faces and new ones; small ones only where a close look confirms them, and as that look shows them."""
+    kept = list(known)
     height, width = image.shape[:2]
     for face in sorted(faces, key=lambda f: -f.width_px):
-        if face.width_px < 0.25 * max(width, height):
+        if face.width_px < SMALL * max(width, height):
             close = _look(solution, image, _around(face, width, height))
             same = [f for f in close if np.linalg.norm(f.centre - face.centre) < 0.3 * face.width_px]
             if not same:
@@ -132,7 +141,7 @@ def settle(image: NDArray[np.uint8], face: FaceMesh) -> FaceMesh:
     """
     height, width = image.shape[:2]
     region = (0, 0, width, height)
-    if face.width_px < 0.25 * max(width, height):
+    if face.width_px < SMALL * max(width, height):
         region = _around(face, width, height)
     with closing(_mesh_solution(faces=1, static=False, confidence=0.15)) as solution:
         for _ in range(3):

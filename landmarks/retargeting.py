@@ -74,18 +74,13 @@ class Retargeter:
     def __call__(self, driver: LandmarkSequence) -> LandmarkSequence:
         """The landmarks of the source, in its own pixels, for any part of the driver's sequence."""
         driven = split_motion(driver)
+        return landmarks_of(self.motion(driven), seen=driver, head=driven.head, size=self._size)
+
+    def motion(self, driven: FaceMotion) -> FaceMotion:
+        """The motion of the source's face for any part of the driver's motion; its parts can be mixed with others'."""
         head = self._retarget_head(driven.head)
         offsets = self._retarget_offsets(driven.offsets)
-        result = FaceMotion(head, driven.eyes, driven.mouth).with_offsets(offsets)
-        nearer = np.maximum(head.scale / driven.head.scale, 1e-6)
-        return replace(
-            driver,
-            points=result.points,
-            rotation=head.rotation.astype(np.float32),
-            translation=(driver.translation / nearer[:, None]).astype(np.float32),
-            eye_openness=lid_openness(face_model() + offsets).astype(np.float32),
-            size=self._size,
-        )
+        return FaceMotion(head, driven.eyes, driven.mouth).with_offsets(offsets)
 
     def frames(self, driver: LandmarkSequence) -> Iterator[LandmarkSequence]:
         """The same one frame at a time, holding little at once."""
@@ -117,10 +112,33 @@ class Retargeter:
         share = np.maximum((opened - CLOSED_LIDS) / np.maximum(self._lids_open - CLOSED_LIDS, 0.05), 0)
         widest = np.maximum(1, WIDEST * opened / np.maximum(lid_openness((model + source)[None]), 0.05))
         share = np.minimum(share, widest)  # eyes large by nature are not torn open further than the driver's
-        _set_lids(face, model + source, share)
+        rest = np.stack([lid_gaps((model + source)[None], eye)[0] for eye in EYES], axis=1)  # (1, 2, 2)
+        set_lids(face, np.maximum(share[..., None] * rest, 0))
         gaps = np.maximum(lip_gaps(model + driver) - self._lips_closed, 0)
-        _set_lips(face, CLOSED_LIPS + gaps * size[CORNERS[0]])
+        set_lips(face, CLOSED_LIPS + gaps * size[CORNERS[0]])
         return face - model
+
+
+def landmarks_of(
+    motion: FaceMotion, *, seen: LandmarkSequence, head: HeadMotion, size: tuple[int, int]
+) -> LandmarkSequence:
+    """The landmarks of a retargeted motion.
+
+    Args:
+        motion: of the source's face.
+        seen: the track that the head's motion comes from; it gives times, scores and distance.
+        head: the head motion of that track itself.
+        size: width, height of the source, pixels.
+    """
+    nearer = np.maximum(motion.head.scale / head.scale, 1e-6)
+    return replace(
+        seen,
+        points=motion.points,
+        rotation=motion.head.rotation.astype(np.float32),
+        translation=(seen.translation / nearer[:, None]).astype(np.float32),
+        eye_openness=lid_openness(face_model() + motion.offsets).astype(np.float32),
+        size=size,
+    )
 
 
 def find_neutral_frame(driver: LandmarkSequence, source: LandmarkSequence) -> int:
@@ -158,10 +176,10 @@ def _spread(driver: LandmarkSequence, most: int = 512) -> LandmarkSequence:
 
 def lid_openness(face: Points) -> Points:
     """(frames, 2) mean lid gap, across the line of the eye corners, over eye width, of (frames, 68, 3) points."""
-    return np.stack([_lid_gaps(face, eye)[0].mean(axis=1) for eye in EYES], axis=1)
+    return np.stack([lid_gaps(face, eye)[0].mean(axis=1) for eye in EYES], axis=1)
 
 
-def _lid_gaps(face: Points, eye: tuple[int, ...]) -> tuple[Points, Points, Points]:
+def lid_gaps(face: Points, eye: tuple[int, ...]) -> tuple[Points, Points, Points]:
     """Gaps of both lid pairs over eye width (frames, 2), eye width (frames,), and the direction up (frames, 3)."""
     along = face[:, eye[3]] - face[:, eye[0]]
     width = np.linalg.norm(along, axis=1)
@@ -172,15 +190,17 @@ def _lid_gaps(face: Points, eye: tuple[int, ...]) -> tuple[Points, Points, Point
     return np.stack(gaps, axis=1) / width[:, None], width, up
 
 
-def lip_gaps(face: Points) -> Points:
-    """(frames, 3) gaps of the inner lips, across the mouth, of (frames, 68, 3) points; face model units."""
+def lip_gaps(face: Points, down: Points | None = None) -> Points:
+    """(frames, 3) gaps of the inner lips of (frames, 68, 3) points, face model units; `down` as in `set_lips`."""
     upper, lower = (list(side) for side in zip(*LIP_PAIRS, strict=True))
-    return np.asarray(np.einsum("fpc,fc->fp", face[:, lower] - face[:, upper], _across_mouth(face)))
+    down = across_mouth(face) if down is None else down
+    return np.asarray(np.einsum("fpc,fc->fp", face[:, lower] - face[:, upper], down))
 
 
-def _across_mouth(face: Points) -> Points:
-    """(frames, 3) direction from the upper to the lower lip, unit length."""
+def across_mouth(face: Points) -> Points:
+    """(frames, 3) direction from the upper to the lower lip, down the face even where lips cross, unit length."""
     down = face[:, LOWER_LIP].mean(axis=1) - face[:, UPPER_LIP].mean(axis=1)
+    down = down * np.where(down[:, 1:2] < 0, -1, 1)
     return np.asarray(down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-6))
 
 
@@ -193,21 +213,23 @@ def _part_sizes(face: Points) -> Points:
     return sizes
 
 
-def _set_lids(face: Points, source: Points, share: Points) -> None:
-    """Open the lids of (frames, 68, 3) to a share (frames, 2) of how far they are open in the source (68, 3)."""
+def set_lids(face: Points, gaps: Points) -> None:
+    """Bring the lids of (frames, 68, 3) to gaps over eye width (frames, 2 eyes, 2 lid pairs); upper lids move."""
     for side, eye in enumerate(EYES):
-        gaps, width, up = _lid_gaps(face, eye)
-        rest = _lid_gaps(source[None], eye)[0]  # (1, 2)
-        missing = (np.maximum(share[:, side : side + 1] * rest, 0) - gaps) * width[:, None]
+        own, width, up = lid_gaps(face, eye)
+        missing = (gaps[:, side] - own) * width[:, None]
         for pair, (upper, _) in enumerate(LID_PAIRS):
             face[:, eye[upper]] += missing[:, pair, None] * up
 
 
-def _set_lips(face: Points, gaps: Points) -> None:
-    """Bring the inner lips of (frames, 68, 3) to the gaps (frames, 3); lips and chin follow."""
+def set_lips(face: Points, gaps: Points, down: Points | None = None) -> None:
+    """Bring the inner lips of (frames, 68, 3) to the gaps (frames, 3) along `down`; lips and chin follow.
+
+    `down` (frames, 3) points from the upper to the lower lip, by default as they lie (`across_mouth`).
+    """
     upper, lower = (list(side) for side in zip(*LIP_PAIRS, strict=True))
-    down = _across_mouth(face)
-    wider = gaps - lip_gaps(face)  # (frames, 3)
+    down = across_mouth(face) if down is None else down
+    wider = gaps - lip_gaps(face, down)  # (frames, 3)
     mean = wider.mean(axis=1)
     face[:, lower] += 0.7 * wider[..., None] * down[:, None]
     face[:, upper] -= 0.3 * wider[..., None] * down[:, None]

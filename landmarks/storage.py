@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -16,6 +18,11 @@ from landmarks.types import ARRAYS, LandmarkSequence
 SUFFIX = ".landmarks.safetensors"
 FORMAT = "facereenact-landmarks"
 FORMAT_VERSION = 1
+DTYPES = {name: np.dtype(np.float32) for name in ARRAYS} | {
+    "detected": np.dtype(np.bool_),
+    "timestamps_s": np.dtype(np.float64),
+}
+LARGEST_SIDE_PX = 65535  # of a frame; beyond it the file is damaged
 
 
 def save_landmarks(sequence: LandmarkSequence, path: Path) -> None:
@@ -57,7 +64,32 @@ def load_landmarks(path: Path) -> LandmarkSequence:
                     "make it again from its video, or install the version of facereenact that wrote it"
                 )
             arrays = {name: file.get_tensor(name) for name in ARRAYS}
-        width, height = about["size"]
-        return LandmarkSequence(**arrays, size=(int(width), int(height)), tracker=str(about["tracker"]))
-    except (SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError(f"{path}: damaged landmark file ({error}); make it again from its video") from error
+        _check_arrays(arrays)
+        return LandmarkSequence(**arrays, size=_checked_size(about["size"]), tracker=str(about["tracker"]))
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read; change its permissions") from error
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        cause = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: damaged landmark file ({cause}); make it again from its video") from error
+
+
+def _check_arrays(arrays: dict[str, NDArray[Any]]) -> None:
+    """What a LandmarkSequence takes for granted. Raises ValueError."""
+    frames = {name: array.shape[:1] for name, array in arrays.items()}
+    if len(set(frames.values())) != 1 or () in frames.values():
+        raise ValueError("the arrays differ in their number of frames")
+    for name, dtype in DTYPES.items():
+        if arrays[name].dtype != dtype:
+            raise ValueError(f"{name} is {arrays[name].dtype}, expected {dtype}")
+    if (arrays["timestamps_s"] < 0).any():
+        raise ValueError("timestamps_s holds negative times")
+
+
+def _checked_size(size: object) -> tuple[int, int]:
+    """Raises ValueError for anything but the width and height of a picture."""
+    if not isinstance(size, list) or len(size) != 2 or any(type(side) is not int for side in size):
+        raise ValueError(f"size {size!r} is not a width and a height")
+    width, height = size
+    if not (0 < width <= LARGEST_SIDE_PX and 0 < height <= LARGEST_SIDE_PX):
+        raise ValueError(f"size {width}x{height} is not a picture's size")
+    return width, height

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,24 @@ class TrackedFace(Protocol):
     def points(self) -> NDArray[np.float32]:
         """(68, 2) pixels."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class SeenFace:
+    """A face in one picture with what its tracker states beyond the points; None where they must tell it."""
+
+    points: NDArray[np.float32]  # (68, 2), pixels
+    scores: NDArray[np.float32] | None = None  # (68,), 0 to 1
+    pose: NDArray[np.float64] | None = None  # (6,), Rodrigues vector and translation, as in LandmarkSequence
+
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        """(2,) pixels."""
+        return np.asarray(self.points.mean(axis=0))
+
+    @property
+    def width_px(self) -> float:
+        return float(np.ptp(self.points[:, 0]))
 
 
 class Tracker(Protocol):
@@ -52,29 +71,41 @@ def track(frames: Iterable[tuple[NDArray[np.uint8], float]], tracker: Tracker) -
     for image, timestamp_s in frames:
         builder = builder or SequenceBuilder((image.shape[1], image.shape[0]), tracker.name)
         face = tracker(image)
-        builder.add(None if face is None else face.points, timestamp_s)
+        builder.add_face(face, timestamp_s)
     if builder is None:
         raise InputError("the driver has no frames")
     return builder.build()
 
 
 class SequenceBuilder:
-    """Collects a LandmarkSequence frame by frame; head pose, eye openness and scores follow from the points."""
+    """Collects a LandmarkSequence frame by frame; what a tracker does not state follows from the points."""
 
     def __init__(self, size: tuple[int, int], tracker: str) -> None:
         self._size, self._tracker = size, tracker
         self._points: list[NDArray[np.float32] | None] = []
         self._timestamps_s: list[float] = []
         self._poses: list[NDArray[np.float64]] = []
+        self._scores: list[NDArray[np.float32] | None] = []
         self._guess: tuple[Any, Any] | None = None
 
     def add(self, points: NDArray[np.float32] | None, timestamp_s: float) -> SequenceBuilder:
         """Append a frame: its points (68, 2) in pixels, or None where no face was found."""
-        self._points.append(points)
+        return self.add_face(None if points is None else SeenFace(points), timestamp_s)
+
+    def add_face(self, face: TrackedFace | None, timestamp_s: float) -> SequenceBuilder:
+        """Append a frame: its face, or None where none was found. A `SeenFace` may bring scores and a pose."""
         self._timestamps_s.append(timestamp_s)
-        if points is not None:
-            self._guess = solve_head_pose(points, self._size, self._guess)
+        self._points.append(None if face is None else face.points)
+        if face is None:
+            return self
+        stated = face if isinstance(face, SeenFace) else SeenFace(face.points)
+        if stated.pose is None:
+            self._guess = solve_head_pose(stated.points, self._size, self._guess)
             self._poses.append(np.concatenate(self._guess))
+        else:
+            self._guess = stated.pose[:3], stated.pose[3:]
+            self._poses.append(stated.pose)
+        self._scores.append(stated.scores)
         return self
 
     def build(self) -> LandmarkSequence:
@@ -87,6 +118,9 @@ class SequenceBuilder:
         points[detected] = [p for p in self._points if p is not None]
         poses[detected] = self._poses
         scores = np.where(detected[:, None], visibility(points, poses[:, :3], self._size), 0)
+        for frame, stated in zip(np.flatnonzero(detected), self._scores, strict=True):
+            if stated is not None:
+                scores[frame] = stated
         return LandmarkSequence(
             points=points,
             scores=scores.astype(np.float32),
@@ -112,7 +146,7 @@ def eye_openness(points: NDArray[np.float32]) -> NDArray[np.float32]:
 def visibility(points: NDArray[np.float32], rotation: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float64]:
     """(frames, 68) scores 0 to 1: how far the skin at each point faces the camera, 0 outside the frame.
 
-    MediaPipe states no confidence of its own points; the shape of the head tells which are hidden.
+    For trackers without scores: MediaPipe states none of its own points; the shape of the head tells which are hidden.
     """
     outward = face_model() - np.array(
         [0.0, 0.0, 0.9]

@@ -33,9 +33,11 @@ class LazyCommand:
 
 COMMANDS = {
     "drive": LazyCommand("facereenact.cli.drive:drive", "Animate a face with the motion of a video."),
+    "track": LazyCommand("facereenact.cli.track:track", "Track the faces of a video and keep their landmarks."),
     "checkpoints": LazyCommand(
         "facereenact.cli.checkpoints:checkpoints", "List, download, import, verify and remove the weights of networks."
     ),
+    "landmarks": LazyCommand("facereenact.cli.landmarks:landmarks", "Look at, plot, convert and cut landmark files."),
     "doctor": LazyCommand("facereenact.cli.doctor:doctor", "Check the installation and name the cure of each fault."),
 }
 

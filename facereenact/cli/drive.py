@@ -24,11 +24,13 @@ def drive(settings: DriveSettings) -> None:
     """Animate a face with the motion of a video.
 
     The face of the source moves its head, eyes and mouth as the driver does; it keeps its own shape. The sound of the
-    driver is kept.
+    driver is kept. Each part can have a driver of its own, or stay as it is.
 
     \b
     facereenact drive --source face.png --driver talk.mp4
     facereenact drive -s painting.jpg -d talk.mp4 -o out.mp4 --compare
+    facereenact drive -s face.png -d talk.mp4 --parts mouth
+    facereenact drive -s face.png --head-driver nod.mp4 --mouth-driver talk.mp4
     """
     from facereenact.drive import drive as run
 
@@ -76,6 +78,14 @@ class ProgressBars:
         self._bars.update(self._tasks[stage], completed=done, total=total, rate=rate)
 
 
+def _drivers(result: DriveResult) -> dict[str, str]:
+    """What drove each part, where there are several drivers, and whose sound it is."""
+    if len({part.driver for part in result.parts.values()}) == 1:
+        return {"neutral": f"driver frame {result.neutral_frame}", "sound": "kept" if result.has_audio else "none"}
+    parts = {name: f"{part.driver}, neutral frame {part.neutral_frame}" for name, part in result.parts.items()}
+    return {**parts, "sound": str(result.audio) if result.audio else "none"}
+
+
 def show(result: DriveResult) -> None:
     """The short table at the end; its lines are never cut, so that paths can be copied."""
     rows = {
@@ -84,8 +94,7 @@ def show(result: DriveResult) -> None:
         "renderer": f"{result.renderer} ({result.renderer_reason})",
         "frames": f"{result.frames}, {float(result.rate):.5g} per second, {result.size[0]}x{result.size[1]}"
         + (f", {result.frames_filled} without a face filled in" if result.frames_filled else ""),
-        "neutral": f"driver frame {result.neutral_frame}",
-        "sound": "kept" if result.has_audio else "none",
+        **_drivers(result),
         "time": ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result.seconds.items()),
     }
     for name, value in rows.items():

@@ -111,7 +111,8 @@ def test_every_option_reaches_the_settings(tmp_path: Path) -> None:
     output, saved = tmp_path / "out.mp4", tmp_path / "a.landmarks.safetensors"
     options = (
         "--renderer warp --motion absolute --neutral-frame 1 --face 0 --driver-face 90,90 --smooth light "
-        "--mouth painted --crop --size 320 --start 0.04 --end 0.2 --fps 12.5 --compare --overwrite"
+        "--mouth painted --crop --size 320 --start 0.04 --end 0.2 --fps 12.5 --compare --overwrite "
+        "--parts mouth,head --head-gain 0.5 --mouth-gain 2 --length-from driver"
     )
     done = invoke(*words("-o", output, "--save-landmarks", saved, *options.split()))
     assert (done.exit_code, done.stderr) == (0, "")
@@ -120,7 +121,8 @@ def test_every_option_reaches_the_settings(tmp_path: Path) -> None:
         "source": str(clips.portrait()), "driver": str(clips.talk()), "output": str(output), "renderer": "warp",
         "motion": "absolute", "neutral_frame": 1, "face": 0, "driver_face": [90.0, 90.0], "smooth": "light",
         "mouth": "painted", "crop": True, "size": 320, "start": 0.04, "end": 0.2, "fps": "25/2", "compare": True,
-        "save_landmarks": str(saved), "overwrite": True,
+        "save_landmarks": str(saved), "overwrite": True, "head_driver": None, "eyes_driver": None, "mouth_driver": None,
+        "parts": ["mouth", "head"], "head_gain": 0.5, "eyes_gain": 1.0, "mouth_gain": 2.0, "length_from": "driver",
     }  # fmt: skip
     assert told == expected
     assert set(expected) == {field.name for field in fields(DriveSettings)}

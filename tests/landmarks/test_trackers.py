@@ -1,0 +1,182 @@
+"""Trackers by name, identities of several faces, and the adapters around the two trackers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from checkpoints import NotInstalledError, import_files
+from checkpoints.errors import InputError
+from landmarks.trackers import (
+    HybridFaces,
+    Identities,
+    MediaPipeFaces,
+    OneFace,
+    OpenSeeFaceFaces,
+    choose_tracker,
+    open_tracker,
+    seen_face,
+)
+from landmarks.tracking import SeenFace, SequenceBuilder, track
+from tests.faces import astronaut, hopper
+from tests.landmarks.openseeface.fabricated import face
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+BLANK = np.full((600, 1024, 3), 90, np.uint8)
+
+
+def install_models(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a folder the place of checkpoints, with OpenSeeFace's networks; FACEREENACT_MODELS names where they lie."""
+    folder = Path(os.environ.get("FACEREENACT_MODELS") or SHARED / "checkpoints") / "openseeface"
+    if not (folder / "lm_model0_opt.onnx").is_file():
+        pytest.skip(f"needs OpenSeeFace's networks in {folder}; name your checkpoints in FACEREENACT_MODELS")
+    monkeypatch.setenv("FACEREENACT_CHECKPOINTS", str(root))
+    import_files("openseeface", [folder])
+
+
+def couple() -> NDArray[np.uint8]:
+    """1024x600: the astronaut at the left, Grace Hopper at the right."""
+    left = cv2.resize(astronaut().image[:300, 100:356], (512, 600))
+    return np.hstack([left, hopper().image])
+
+
+def seen(x: float, width: float = 100) -> SeenFace:
+    points = hopper().landmarks.points[0]
+    points = (points - points.mean(axis=0)) * width / np.ptp(points[:, 0]) + (x, 200)
+    return SeenFace(points.astype(np.float32))
+
+
+def places(row: list[SeenFace | None]) -> list[int | None]:
+    return [None if each is None else round(float(each.centre[0])) for each in row]
+
+
+def test_persons_keep_their_places() -> None:
+    who = Identities(2)
+    assert places(who.placed([seen(100), seen(400)])) == [100, 400]
+    assert places(who.placed([seen(390), seen(110)])) == [110, 390]
+    assert places(who.placed([seen(380)])) == [None, 380]
+    assert places(who.placed([])) == [None, None]
+    assert places(who.placed([seen(370), seen(120)])) == [120, 370]
+
+
+def test_somebody_new_gets_a_free_place_and_then_that_of_who_is_gone() -> None:
+    who = Identities(2)
+    assert places(who.placed([seen(100)])) == [100, None]
+    assert places(who.placed([seen(700)])) == [None, 700]
+    assert places(who.placed([seen(110), seen(1500)])) == [110, 1500]
+    assert places(who.placed([seen(110), seen(1500), seen(800)])) == [110, 1500]
+
+
+def test_one_face_is_followed_wherever_it_goes() -> None:
+    who = Identities(1)
+    assert [places(who.placed([seen(x)])) for x in (100, 900, 100)] == [[100], [900], [100]]
+    assert places(who.placed([seen(800), seen(120)])) == [120]
+
+
+def test_auto_takes_hybrid_where_the_networks_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEREENACT_CHECKPOINTS", str(tmp_path))
+    assert choose_tracker() == (
+        "mediapipe",
+        "auto: the networks of OpenSeeFace are not installed (facereenact checkpoints pull openseeface)",
+    )
+    assert choose_tracker("hybrid") == ("hybrid", "asked for")
+    for name in ("hybrid", "openseeface"):
+        with pytest.raises(NotInstalledError, match="facereenact checkpoints pull openseeface"):
+            open_tracker(choose_tracker(name)[0])
+    with pytest.raises(InputError, match="no tracker 'dlib'"):
+        choose_tracker("dlib")
+    install_models(tmp_path, monkeypatch)
+    assert choose_tracker()[0] == "hybrid"
+
+
+def test_an_unknown_preset_is_refused() -> None:
+    with pytest.raises(InputError, match="corrected or compat"):
+        OpenSeeFaceFaces(1, "fast")
+
+
+def test_an_unseen_pupil_lies_in_its_eye() -> None:
+    stated = face(number=0)
+    stated.points[66], stated.scores[66] = 0, 0
+    shown = seen_face(stated)
+    np.testing.assert_allclose(shown.points[66], stated.points[36:42].mean(axis=0))
+    assert shown.pose is not None and list(shown.pose[:3]) == list(stated.rotation)
+    assert seen_face(stated, with_pose=False).pose is None
+
+
+def test_a_builder_takes_what_a_tracker_states() -> None:
+    points = hopper().landmarks.points[0]
+    scores, pose = np.linspace(0, 1, 68).astype(np.float32), np.array([0.1, 0.2, 0.3, 1, 2, 12])
+    builder = SequenceBuilder(hopper().size, "test").add_face(SeenFace(points, scores, pose), 0.0)
+    sequence = builder.add_face(None, 0.1).add(points, 0.2).build()
+    np.testing.assert_array_equal(sequence.scores[0], scores)
+    np.testing.assert_allclose(sequence.rotation[0], pose[:3], rtol=1e-6)
+    np.testing.assert_allclose(sequence.translation[0], pose[3:], rtol=1e-6)
+    np.testing.assert_allclose(sequence.rotation[2], hopper().landmarks.rotation[0], atol=2e-3)
+    np.testing.assert_allclose(sequence.scores[2], hopper().landmarks.scores[0], atol=2e-2)
+    assert not sequence.scores[1].any()
+
+
+@pytest.mark.parametrize("name", ["hybrid", "openseeface", "mediapipe"])
+def test_two_faces_are_followed_each_in_its_place(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name != "mediapipe":
+        install_models(tmp_path, monkeypatch)
+    tracker = open_tracker(choose_tracker(name)[0], faces=2)
+    frames = [np.roll(couple(), 3 * index, axis=1) for index in range(8)]
+    rows = [tracker(frame) for frame in [*frames, BLANK, *frames]]
+    tracker.close()
+    settled = [row for index, row in enumerate(rows) if 4 <= index < 8 or index > 12]
+    centres = np.array([[each.centre[0] if each else np.nan for each in row] for row in settled])
+    assert (np.ptp(centres, axis=0) < 40).all()
+    assert abs(centres[0, 0] - centres[0, 1]) > 300
+
+
+@pytest.mark.parametrize("kind", [HybridFaces, OpenSeeFaceFaces, MediaPipeFaces])
+def test_a_tracked_face_lies_where_the_picture_shows_it(
+    kind: type[HybridFaces | OpenSeeFaceFaces | MediaPipeFaces], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind is not MediaPipeFaces:
+        install_models(tmp_path, monkeypatch)
+    frames = [(hopper().image, index / 25) for index in range(5)]
+    with OneFace(kind(1, "corrected")) as tracker:
+        first, second = track(frames, tracker), track(frames, tracker)
+    np.testing.assert_array_equal(first.points, second.points)
+    error = (
+        np.linalg.norm(first.points[-1] - hopper().landmarks.points[0], axis=1) / hopper().landmarks.eye_distance_px[0]
+    )
+    assert error.mean() < (0.02 if kind is MediaPipeFaces else 0.08)
+    assert first.tracker == tracker.name and first.detected.all()
+
+
+def test_the_hybrid_points_mediapipe_at_the_face_of_openseeface(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MediaPipe begins with somebody else: after one look at both, the two agree."""
+    install_models(tmp_path, monkeypatch)
+    tracker = HybridFaces(1, "corrected")
+    alone = tracker.geometry(couple())[0]
+    assert alone is not None
+    other = 250.0 if alone.centre[0] > 512 else 780.0
+    tracker.meshes.start_at((other, 300.0))
+    shown = tracker(couple())[0]
+    tracker.close()
+    assert shown is not None and abs(shown.centre[0] - alone.centre[0]) < 20
+    assert shown.scores is not None and shown.scores[36:48].mean() > 0.5
+
+
+def test_the_hybrid_uses_the_mesh_where_openseeface_sees_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_models(tmp_path, monkeypatch)
+    tracker = HybridFaces(1, "corrected")
+    both = tracker(hopper().image)[0]
+    tracker.geometry.reset()
+    monkeypatch.setattr(OpenSeeFaceFaces, "__call__", lambda self, image: [None])
+    alone = tracker(hopper().image)[0]
+    tracker.close()
+    assert both is not None and alone is not None and both.scores is not None and alone.scores is not None
+    assert alone.scores.mean() < 0.7 * both.scores.mean()
