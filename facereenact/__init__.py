@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from facereenact.drive import DriveResult as DriveResult
     from facereenact.drive import drive as drive
     from facereenact.settings import DriveSettings as DriveSettings
+    from facereenact.track_settings import TrackSettings as TrackSettings
+    from facereenact.tracking import track_video as track_video
     from landmarks import LandmarkSequence as LandmarkSequence
 
 __version__ = "0.1.0"
@@ -20,11 +22,13 @@ _HOMES = {
     "DriveResult": "facereenact.drive",
     "DriveSettings": "facereenact.settings",
     "LandmarkSequence": "landmarks",
+    "TrackSettings": "facereenact.track_settings",
     "drive": "facereenact.drive",
+    "track_video": "facereenact.tracking",
 }
 """Where each public name is defined."""
 
-__all__ = ["DriveResult", "DriveSettings", "LandmarkSequence", "__version__", "drive"]
+__all__ = ["DriveResult", "DriveSettings", "LandmarkSequence", "TrackSettings", "__version__", "drive", "track_video"]
 
 
 def __getattr__(name: str) -> object:

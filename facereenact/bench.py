@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facereenact.console import quiet_libraries
-from facereenact.drive import SMOOTHERS, drive
+from facereenact.drive import drive
 from facereenact.renderers.base import DriverFrame
 from facereenact.renderers.warp import WarpRenderer
 from facereenact.settings import DriveSettings
@@ -29,7 +29,7 @@ from facereenact.source import read_source
 from facereenact.video import VideoReader, VideoWriter
 from landmarks.mediapipe_tracker import MediaPipeTracker
 from landmarks.retargeting import Retargeter
-from landmarks.smoothing import fill_gaps
+from landmarks.smoothing import SMOOTHERS, fill_gaps
 from landmarks.tracking import track
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from facereenact.driver import Progress
 from facereenact.errors import FacereenactError, InputError, OutputError
 from facereenact.images import write_image
-from facereenact.mixing import SMOOTHERS as SMOOTHERS
 from facereenact.mixing import PartResult, Performance, open_cast
 from facereenact.output_target import OutputTarget
 from facereenact.renderers.warp import WarpRenderer

@@ -18,13 +18,11 @@ from facereenact.settings import DriveSettings
 from landmarks import LandmarkSequence
 from landmarks.mixing import Mixer, Take
 from landmarks.retargeting import Retargeter
-from landmarks.smoothing import Smoother, fill_gaps
+from landmarks.smoothing import SMOOTHERS, fill_gaps
 
 Image = NDArray[np.uint8]
 
 log = logging.getLogger(__name__)
-
-SMOOTHERS = {"light": Smoother().scaled(0.5), "normal": Smoother(), "strong": Smoother().scaled(2)}
 
 
 @dataclass(frozen=True)

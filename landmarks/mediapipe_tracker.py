@@ -25,7 +25,7 @@ FaceChoice = int | tuple[float, float] | str
 """Which face: an index from left to right, the pixel (x, y) nearest to it, or "largest"."""
 
 
-def _mesh_solution(*, faces: int, static: bool, confidence: float = 0.5) -> Any:
+def mesh_solution(*, faces: int, static: bool, confidence: float = 0.5) -> Any:
     from mediapipe.python.solutions.face_mesh import FaceMesh as Solution
 
     return Solution(
@@ -37,7 +37,7 @@ def _mesh_solution(*, faces: int, static: bool, confidence: float = 0.5) -> Any:
     )
 
 
-def _meshes(solution: Any, image: NDArray[np.uint8]) -> list[FaceMesh]:
+def meshes(solution: Any, image: NDArray[np.uint8]) -> list[FaceMesh]:
     found = solution.process(np.ascontiguousarray(image)).multi_face_landmarks or []
     height, width = image.shape[:2]
     scale = np.array([width, height, width], np.float32)
@@ -51,7 +51,7 @@ def find_faces(image: NDArray[np.uint8]) -> list[FaceMesh]:
     """
     height, width = image.shape[:2]
     for confidence in (0.5, 0.3, 0.15):
-        with closing(_mesh_solution(faces=MAX_FACES, static=True, confidence=confidence)) as solution:
+        with closing(mesh_solution(faces=MAX_FACES, static=True, confidence=confidence)) as solution:
             found = _refined(solution, image, _look(solution, image, (0, 0, width, height)))
             parts = [face for region in _regions(width, height) for face in _look(solution, image, region)]
             if not found:
@@ -59,7 +59,7 @@ def find_faces(image: NDArray[np.uint8]) -> list[FaceMesh]:
                 parts = []
         if found:
             small = [face for face in parts if SMALLEST_PX < face.width_px < SMALL * max(width, height)]
-            with closing(_mesh_solution(faces=MAX_FACES, static=True, confidence=BEYOND_DOUBT)) as solution:
+            with closing(mesh_solution(faces=MAX_FACES, static=True, confidence=BEYOND_DOUBT)) as solution:
                 found = _refined(solution, image, small, known=found)
             return sorted(found, key=lambda face: float(face.centre[0]))
     return []
@@ -81,7 +81,7 @@ def _look(solution: Any, image: NDArray[np.uint8], region: tuple[int, int, int, 
     if zoom > 1:
         part = np.asarray(cv2.resize(part, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC), np.uint8)
     offset = np.array([left, top, 0], np.float32)
-    return [FaceMesh(face.vertices / zoom + offset) for face in _meshes(solution, part)]
+    return [FaceMesh(face.vertices / zoom + offset) for face in meshes(solution, part)]
 
 
 def _refined(
@@ -143,7 +143,7 @@ def settle(image: NDArray[np.uint8], face: FaceMesh) -> FaceMesh:
     region = (0, 0, width, height)
     if face.width_px < SMALL * max(width, height):
         region = _around(face, width, height)
-    with closing(_mesh_solution(faces=1, static=False, confidence=0.15)) as solution:
+    with closing(mesh_solution(faces=1, static=False, confidence=0.15)) as solution:
         for _ in range(3):
             found = _look(solution, image, region)
     far = not found or np.linalg.norm(found[0].centre - face.centre) > 0.2 * face.width_px
@@ -193,7 +193,7 @@ class MediaPipeTracker:
         """The face in the next frame, RGB uint8 (height, width, 3), or None where it is not seen."""
         if self._last is None:
             return self._start(image)
-        faces = _meshes(self._solution, image)
+        faces = meshes(self._solution, image)
         near = min(faces, key=self._distance, default=None)
         if near is None or (len(faces) > 1 and self._distance(near) > self._last.width_px):
             return None
@@ -202,19 +202,19 @@ class MediaPipeTracker:
 
     def _start(self, image: NDArray[np.uint8]) -> FaceMesh | None:
         if self._solution is None:
-            self._solution = _mesh_solution(faces=1, static=False)
-        if not _meshes(self._solution, image):
+            self._solution = mesh_solution(faces=1, static=False)
+        if not meshes(self._solution, image):
             return None
-        with closing(_mesh_solution(faces=MAX_FACES, static=True)) as still:
-            faces = sorted(_meshes(still, image), key=lambda face: float(face.centre[0]))
+        with closing(mesh_solution(faces=MAX_FACES, static=True)) as still:
+            faces = sorted(meshes(still, image), key=lambda face: float(face.centre[0]))
         if not faces:
             return None
         self.faces_seen = len(faces)
         self._last = choose_face(faces, self._choice)
         if len(faces) > 1:
             self._solution.close()
-            self._solution = _mesh_solution(faces=MAX_FACES, static=False)
-        return min(_meshes(self._solution, image), key=self._distance, default=self._last)
+            self._solution = mesh_solution(faces=MAX_FACES, static=False)
+        return min(meshes(self._solution, image), key=self._distance, default=self._last)
 
     def _distance(self, face: FaceMesh) -> float:
         assert self._last is not None

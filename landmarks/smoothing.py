@@ -91,6 +91,10 @@ class Smoother:
         )
 
 
+SMOOTHERS = {"light": Smoother().scaled(0.5), "normal": Smoother(), "strong": Smoother().scaled(2)}
+"""By the names that users know; "none" is no smoother."""
+
+
 def adaptive_mean(
     values: Array, time_s: Array, widths_s: tuple[float, float], noise: float | Array
 ) -> NDArray[np.float64]:

@@ -14,9 +14,7 @@ from checkpoints import is_installed, locate
 from checkpoints.errors import InputError
 from landmarks.face_mesh import FaceMesh
 from landmarks.hybrid import EYES, combined, paired, without_geometry, without_mesh
-from landmarks.mediapipe_tracker import TRACKER_NAME, MediaPipeTracker
-from landmarks.mediapipe_tracker import _mesh_solution as mesh_solution
-from landmarks.mediapipe_tracker import _meshes as read_meshes
+from landmarks.mediapipe_tracker import TRACKER_NAME, MediaPipeTracker, mesh_solution, meshes
 from landmarks.openseeface import PRESETS, Face, OpenSeeFaceTracker
 from landmarks.tracking import SeenFace
 
@@ -222,7 +220,7 @@ class Meshes:
             return [] if mesh is None else [mesh]
         if self._several is None:
             self._several = mesh_solution(faces=self._count, static=False)
-        return sorted(read_meshes(self._several, image), key=lambda mesh: -mesh.width_px)
+        return sorted(meshes(self._several, image), key=lambda mesh: -mesh.width_px)
 
 
 class Identities:

@@ -15,10 +15,12 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 import facereenact.tracking as tracking
-from facereenact import cli
+from facereenact import cli, track_live, track_parts
 from facereenact.errors import FaceNotFoundError, InputError
+from facereenact.track_live import camera_frames
+from facereenact.track_parts import NotJoinableError, Part, joined
 from facereenact.track_settings import TrackSettings, address
-from facereenact.tracking import Part, _NotJoinableError, camera_frames, joined, track_video
+from facereenact.tracking import track_video
 from facereenact.video import VideoReader
 from landmarks.openseeface.packets import unpack
 from landmarks.storage import SUFFIX, load_landmarks
@@ -147,7 +149,7 @@ def test_parts_at_once_give_nearly_the_same_and_always_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parts of 30 frames, so that a short clip has two."""
-    monkeypatch.setattr(tracking, "SHORTEST_PART", 30)
+    monkeypatch.setattr(track_parts, "SHORTEST_PART", 30)
     clip = write_clip(tmp_path / "long.mp4", clips.moving_face(60))
 
     def run(jobs: int) -> tracking.TrackResult:
@@ -206,7 +208,7 @@ def test_parts_that_differ_are_not_joined() -> None:
         stretch(10, 20, 0),
         Part([t + 0.02 for t in stretch(6, 20, 0).times_s], [[None]] * 14),
     ):
-        with pytest.raises(_NotJoinableError):
+        with pytest.raises(NotJoinableError):
             joined([stretch(0, 10, 0), part], [0, 9.5 / 25])
 
 
@@ -330,7 +332,7 @@ def test_an_address_out_of_reach_is_one_line(tmp_path: Path, monkeypatch: pytest
     def unreachable(*_: object, **__: object) -> None:
         raise OSError(101, "Network is unreachable")
 
-    monkeypatch.setattr(tracking.FaceSender, "send", unreachable)
+    monkeypatch.setattr(track_live.FaceSender, "send", unreachable)
     line = error_line(invoke(clips.talk(), "--send", "10.0.0.7:11573", "--csv", tmp_path / "log.csv"))
     assert "10.0.0.7:11573 cannot be reached (Network is unreachable)" in line
     assert list(tmp_path.iterdir()) == []
@@ -383,8 +385,8 @@ def test_the_progress_goes_from_nothing_to_all(tmp_path: Path) -> None:
 
 def test_a_broken_part_is_told_as_the_whole_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong in a part is tried again from start to end, whose error is the one shown."""
-    monkeypatch.setattr(tracking, "SHORTEST_PART", 6)
-    monkeypatch.setattr(tracking, "_read_in_parts", _fails)
+    monkeypatch.setattr(track_parts, "SHORTEST_PART", 6)
+    monkeypatch.setattr(track_parts, "read_in_parts", _fails)
     result = track_video(TrackSettings(video=clips.talk(), output=tmp_path / f"t{SUFFIX}", jobs=2))
     assert result.jobs == 1 and result.frames == len(list(VideoReader(clips.talk())))
 
