@@ -18,6 +18,7 @@ from facereenact.errors import FacereenactError, InputError, OutputError
 from facereenact.images import write_image
 from facereenact.mixing import PartResult, Performance, open_cast
 from facereenact.output_target import OutputTarget
+from facereenact.renderers.base import Renderer
 from facereenact.renderers.warp import WarpRenderer
 from facereenact.settings import IMAGE_OUTPUTS, DriveSettings
 from facereenact.sidecar import sidecar_path, write_sidecar
@@ -77,7 +78,7 @@ def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> D
     tracks = cast.track(progress)
     clock.lap("tracking")
     performance = cast.perform(source.landmarks, tracks)
-    renderer = WarpRenderer(source.image, source.mesh, source.landmarks, matte=source.matte)
+    renderer: Renderer = WarpRenderer(source.image, source.mesh, source.landmarks, matte=source.matte)
     clock.lap("preparation")
 
     has_audio = cast.audio is not None and output.suffix.lower() in CONTAINER_SUFFIXES

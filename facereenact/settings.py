@@ -102,7 +102,7 @@ class DriveSettings:
         None, "Whose driver gives length and timing; shorter ones hold their last frame. [default: the longest]"
     )
     renderer: Literal["auto", "warp", "diffusion"] = option(
-        "auto", "What makes the pictures; auto takes diffusion where its checkpoints are installed, else warp."
+        "auto", "What makes the pictures; auto takes warp, as this version has no diffusion renderer yet."
     )
     motion: Literal["relative", "absolute"] = option(
         "relative",

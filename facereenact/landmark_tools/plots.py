@@ -31,7 +31,7 @@ SMALL, LARGE = 15, 20  # heights of letters
 PAPER, INK, FAINT, GRID, SHADE = (255, 255, 255), (38, 42, 48), (110, 116, 124), (226, 229, 233), (240, 228, 205)
 
 # M. Okabe, K. Ito, "Color Universal Design"
-BLUE, VERMILLION, GREEN, ORANGE, SKY = (0, 114, 178), (213, 94, 0), (0, 158, 115), (230, 159, 0), (86, 180, 233)
+BLUE, VERMILLION, GREEN, ORANGE = (0, 114, 178), (213, 94, 0), (0, 158, 115), (230, 159, 0)
 
 
 @dataclass(frozen=True, eq=False)

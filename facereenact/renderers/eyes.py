@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facereenact.renderers.background import diffuse
-from facereenact.renderers.layers import blend, box_around, polygon_coverage, rounded, sample, square
+from facereenact.renderers.layers import blend, opening_between, polygon_coverage, rounded, sample, square
 from facereenact.renderers.portrait import Portrait, Pose
 from landmarks.face_mesh import EYE_CORNERS, IRISES, LOWER_LIDS, UPPER_LIDS
 
@@ -99,12 +99,10 @@ class Eyeball:
             pupil: (2,) where the pupil is, in the pixels of the pose.
             offset: (2,) pixel of the pose at the canvas's origin.
         """
-        upper, lower = (pose.vertices[edge].astype(np.float64) - offset for edge in self._edges)
-        opening = rounded(upper, lower)
-        box = box_around(opening, canvas.shape[1::-1])
-        if box is None:
+        found = opening_between(pose.vertices, self._edges, offset, canvas.shape[1::-1])
+        if found is None:
             return
-        left, top, right, bottom = box
+        opening, (left, top, right, bottom) = found
         low, size = np.array([left, top]), (right - left, bottom - top)
         corners = pose.vertices[list(self._corners)].astype(np.float64)
         middle = corners.mean(axis=0) - offset - low

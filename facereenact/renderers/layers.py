@@ -36,6 +36,23 @@ def _curve_weights(count: int, steps: int = 4) -> NDArray[np.float64]:
     return np.array(rows)
 
 
+def opening_between(
+    vertices: Array, edges: tuple[list[int], list[int]], offset: Array, picture: tuple[int, ...]
+) -> tuple[NDArray[np.float64], tuple[int, int, int, int]] | None:
+    """The outline (n, 2) of an eye or the mouth in a picture, and the pixels around it, xyxy; None outside the picture.
+
+    Args:
+        vertices: (vertices, 2) of a posed mesh.
+        edges: vertices of the upper and of the lower edge, which share their ends.
+        offset: (2,) pixel of the pose at the picture's origin.
+        picture: width, height.
+    """
+    upper, lower = (np.asarray(vertices[edge], np.float64) - offset for edge in edges)
+    outline = rounded(upper, lower)
+    box = box_around(outline, picture)
+    return None if box is None else (outline, box)
+
+
 def rounded(upper: Array, lower: Array) -> NDArray[np.float64]:
     """The outline of an opening between two edges (n, 2) that share their end points, as smooth curves."""
     return np.vstack([_curve_weights(len(upper)) @ upper, (_curve_weights(len(lower)) @ lower)[-2:0:-1]])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facereenact.renderers.background import diffuse
 from facereenact.renderers.base import DriverFrame
-from facereenact.renderers.layers import blend, box_around, polygon_coverage, rounded, sample, shaded_rim, square
+from facereenact.renderers.layers import blend, opening_between, polygon_coverage, sample, shaded_rim, square
 from facereenact.renderers.portrait import Portrait, Pose
 from landmarks.face_mesh import INNER_MOUTH_CORNERS, LOWER_INNER_LIP, UPPER_INNER_LIP, mouth_outline
 
@@ -101,12 +101,10 @@ class MouthInterior:
             offset: (2,) pixel of the pose at the canvas's origin.
             driver: where to take the inside of the mouth from; without it teeth and tongue are painted.
         """
-        upper, lower = (pose.vertices[edge].astype(np.float64) - offset for edge in (UPPER_EDGE, LOWER_EDGE))
-        opening = rounded(upper, lower)
-        box = box_around(opening, canvas.shape[1::-1])
-        if box is None:
+        found = opening_between(pose.vertices, (UPPER_EDGE, LOWER_EDGE), offset, canvas.shape[1::-1])
+        if found is None:
             return
-        left, top, right, bottom = box
+        opening, (left, top, right, bottom) = found
         low, size = np.array([left, top]), (right - left, bottom - top)
         if driver is not None:
             match = ColourMatch(skin_colour(driver.image, driver.points), self.skin)

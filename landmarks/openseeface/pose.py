@@ -25,7 +25,6 @@ EYEBALL_DEPTH = 0.385  # corner distances behind the middle of the eye corners
 SWAP = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, 1]])  # x and y
 MIRRORED_DEPTH = np.diag([1.0, 1, -1])
 NOT_A_NUMBER = 9999999.0
-FAILED = 99999.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +36,7 @@ class SentPose:
 
     rotation: NDArray[np.float64]  # (3,), Rodrigues vector, radians
     translation: NDArray[np.float64]  # (3,), units of OpenSeeFace's face model
-    error: float  # pixels; NOT_A_NUMBER's root or FAILED where there is none
+    error: float  # pixels; NOT_A_NUMBER's root where there is none
     succeeded: bool
 
     @property
