@@ -94,8 +94,11 @@ def write_safetensors(path: Path, layout: Layout, *, target: Path) -> None:
     if differences:
         raise InputError(f"{path} does not hold the expected weights: {differences}")
     named = {name: tensor for key, tensor in tensors.items() if (name := layout.current_name(key)) is not None}
+    target.touch()
+    mode = target.stat().st_mode
     try:
         save_file(separate(named), target, metadata={"format": "pt"})
+        target.chmod(mode)  # safetensors makes files that nobody else may read
     except SafetensorError as error:  # carries the system's error as text, "... (os error 28)"
         number = re.search(r"os error (\d+)", str(error))
         raise OSError(int(number.group(1)) if number else 0, str(error)) from error

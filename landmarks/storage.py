@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from checkpoints.errors import InputError, OutputError
 from landmarks.types import ARRAYS, LandmarkSequence
@@ -37,7 +37,7 @@ def save_landmarks(sequence: LandmarkSequence, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         arrays = {name: np.ascontiguousarray(getattr(sequence, name)) for name in ARRAYS}
-        save_file(arrays, temporary, metadata={"facereenact": json.dumps(about)})
+        temporary.write_bytes(save(arrays, metadata={"facereenact": json.dumps(about)}))  # readable by whom umask says
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error

@@ -76,6 +76,8 @@ def test_good_files_are_stored_as_safetensors(entry: Checkpoint, tmp_path: Path,
     assert (record["first.safetensors"].checked, record["config.json"].checked) == ("keys and shapes", "settings")
     assert {finding.state for finding in verify(entry, root=tmp_path)} == {"intact"}
     assert (given / "first.pth").exists()
+    assert {file.stat().st_mode for file in folder.iterdir()} == {(given / "config.json").stat().st_mode}
+    assert folder.stat().st_mode == given.stat().st_mode
 
 
 def test_safetensors_are_taken_as_they_are(entry: Checkpoint, tmp_path: Path) -> None:

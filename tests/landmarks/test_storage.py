@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from facereenact.errors import InputError, OutputError
-from landmarks import LandmarkSequence, storage
+from landmarks import LandmarkSequence
 from landmarks.storage import SUFFIX, load_landmarks, save_landmarks
 from landmarks.types import ARRAYS
 from tests.faces import acted, hopper
@@ -84,11 +84,13 @@ def test_a_folder_of_the_name_is_an_error_that_leaves_nothing_behind(
 def test_an_interrupted_save_keeps_the_old_file(
     saved: Path, sequence: LandmarkSequence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(arrays: object, path: Path, **_: object) -> None:
-        path.write_bytes(b"half")
+    write = Path.write_bytes
+
+    def interrupted(path: Path, content: bytes) -> None:
+        write(path, content[: len(content) // 2])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(storage, "save_file", interrupted)
+    monkeypatch.setattr(Path, "write_bytes", interrupted)
     with pytest.raises(KeyboardInterrupt):
         save_landmarks(sequence[:2], saved)
     assert [path.name for path in saved.parent.iterdir()] == [NAME]
@@ -165,3 +167,8 @@ def test_points_that_are_no_numbers_are_an_error(saved: Path, value: float) -> N
     save_file(arrays, saved)
     with pytest.raises(InputError, match="damaged landmark file"):
         load_landmarks(with_metadata(saved, {}))
+
+
+def test_a_file_may_be_read_by_whom_the_umask_lets(tmp_path: Path, saved: Path) -> None:
+    (tmp_path / "beside").touch()
+    assert saved.stat().st_mode == (tmp_path / "beside").stat().st_mode
