@@ -33,12 +33,17 @@ from facereenact.console import show_libraries, show_log
 
 Result = TypeVar("Result")
 
+OPTIONS = "Options"  # the heading of options that name no other
 
-def dataclass_options(cls: type, name: str = "options") -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+
+def dataclass_options(
+    cls: type, name: str = "options", *, section: str = OPTIONS
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Give a command one option per field of `cls`, and pass it the instance as the argument `name`.
 
     A field without a default is required. Only what the user gave reaches the constructor, so the defaults stay the
-    dataclass's own. A ValueError of the constructor is shown as wrong usage.
+    dataclass's own. A ValueError of the constructor is shown as wrong usage. `--help` of a `SectionedCommand` lists
+    the options under the heading `section`.
 
     Raises:
         TypeError: a field has no help, or a type that needs `parse`.
@@ -54,7 +59,7 @@ def dataclass_options(cls: type, name: str = "options") -> Callable[[Callable[..
 
         command: Callable[..., Result] = with_instance
         for field in reversed(exposed):
-            command = field_option(field, hints[field.name])(command)
+            command = field_option(field, hints[field.name], section=section)(command)
         return command
 
     return decorate
@@ -73,7 +78,9 @@ def construct(cls: type, values: dict[str, Any]) -> Any:
 UNSET_SOURCES = (None, ParameterSource.DEFAULT)
 
 
-def field_option(field: Field[Any], hint: Any) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+def field_option(
+    field: Field[Any], hint: Any, *, section: str = OPTIONS
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """The click option of one dataclass field."""
     if not field.metadata.get("help"):
         raise TypeError(f"the field {field.name} needs metadata={{'help': ...}} to become an option")
@@ -95,7 +102,29 @@ def field_option(field: Field[Any], hint: Any) -> Callable[[Callable[..., Result
             settings |= option_type(without_none(hint))
         except TypeError as error:
             raise TypeError(f"the field {field.name} has type {hint}: add `parse` or `cli` to its metadata") from error
-    return click.option(*flags, long, field.name, **settings)
+    return click.option(*flags, long, field.name, cls=SectionOption, section=section, **settings)
+
+
+class SectionOption(click.Option):
+    """An option with the heading under which `--help` lists it."""
+
+    def __init__(self, *names: Any, section: str = OPTIONS, **settings: Any) -> None:
+        super().__init__(*names, **settings)
+        self.section = section
+
+
+class SectionedCommand(click.Command):
+    """A command whose `--help` lists its options under the headings that they name."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(parameter, "section", OPTIONS), []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def without_none(hint: Any) -> Any:

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 import facereenact
 from facereenact import cli
-from facereenact.cli.options import common_options, dataclass_options, fraction
+from facereenact.cli.options import SectionedCommand, common_options, dataclass_options, fraction
 from facereenact.errors import InputError
 
 HEAVY = ("torch", "diffusers", "transformers", "mediapipe", "cv2", "numba", "numpy", "rich")
@@ -269,14 +269,18 @@ def test_two_dataclasses_make_one_command() -> None:
 
     received: list[object] = []
 
-    @click.command()
+    @click.command(cls=SectionedCommand)
     @dataclass_options(Options)
-    @dataclass_options(Camera, name="camera")
+    @dataclass_options(Camera, name="camera", section="Camera")
+    @common_options
     def command(options: Options, camera: Camera) -> None:
         received.extend((options, camera))
 
     CliRunner().invoke(command, ["-s", "a", "--lens", "2"])
     assert received == [Options(Path("a")), Camera(2.0)]
+    general, of_camera = CliRunner().invoke(command, ["--help"]).output.split("Camera:\n")
+    assert all(name in general for name in ("Options:\n", "--source", "--verbose", "--help"))
+    assert of_camera.split()[0] == "--lens" and of_camera.count("--") == 1
 
 
 def test_a_field_without_help_or_reading_is_refused() -> None:
