@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from facereenact.diffusion_settings import DiffusionSettings as DiffusionSettings
     from facereenact.drive import DriveResult as DriveResult
     from facereenact.drive import drive as drive
     from facereenact.settings import DriveSettings as DriveSettings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "DiffusionSettings": "facereenact.diffusion_settings",
     "DriveResult": "facereenact.drive",
     "DriveSettings": "facereenact.settings",
     "LandmarkSequence": "landmarks",
@@ -28,7 +30,16 @@ _HOMES = {
 }
 """Where each public name is defined."""
 
-__all__ = ["DriveResult", "DriveSettings", "LandmarkSequence", "TrackSettings", "__version__", "drive", "track_video"]
+__all__ = [
+    "DiffusionSettings",
+    "DriveResult",
+    "DriveSettings",
+    "LandmarkSequence",
+    "TrackSettings",
+    "__version__",
+    "drive",
+    "track_video",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facereenact.driver import Progress
-from facereenact.errors import FacereenactError, InputError, OutputError
+from facereenact.errors import InputError, OutputError
 from facereenact.images import write_image
 from facereenact.mixing import PartResult, Performance, open_cast
 from facereenact.output_target import OutputTarget
+from facereenact.renderer_choice import choose_renderer
 from facereenact.renderers.base import Renderer
 from facereenact.renderers.warp import WarpRenderer
 from facereenact.settings import IMAGE_OUTPUTS, DriveSettings
@@ -66,7 +67,7 @@ def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> D
         OutputError: the result cannot be written.
     """
     clock = Clock()
-    name, reason = choose_renderer(settings.renderer)
+    name, reason = choose_renderer(settings)
     output = settings.output_path
     _check_outputs(settings, output)
     cast = open_cast(settings)
@@ -86,7 +87,7 @@ def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> D
         output=output,
         renderer=name,
         renderer_reason=reason,
-        size=_written_size(source.size, output),
+        size=_written_size(renderer.size, output),
         rate=performance.rate,
         frames=len(performance.times_s),
         frames_filled=sum(int((~track.detected).sum()) for track in tracks.values()),
@@ -99,7 +100,7 @@ def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> D
     if output.suffix.lower() in IMAGE_OUTPUTS:
         write_image(output, next(pictures))
     else:
-        _write_videos(settings, source, performance, pictures, result, progress)
+        _write_videos(settings, source, performance, renderer.size, pictures, result, progress)
     clock.lap("rendering")
     tracked = tracks[settings.main_driver]
     if settings.save_landmarks:
@@ -107,19 +108,6 @@ def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> D
     result.seconds = clock.laps
     write_sidecar(output, {"settings": asdict(settings), "result": asdict(result), "tracker": tracked.tracker})
     return result
-
-
-def choose_renderer(wanted: str) -> tuple[str, str]:
-    """The renderer to use and why.
-
-    Raises:
-        FacereenactError: the wanted renderer cannot run here.
-    """
-    if wanted == "diffusion":
-        raise FacereenactError(
-            "this version has no diffusion renderer yet; use --renderer warp, which needs no checkpoints"
-        )
-    return "warp", "asked for" if wanted == "warp" else "auto: the renderer that needs no checkpoints"
 
 
 class Clock:
@@ -178,6 +166,7 @@ def _write_videos(
     settings: DriveSettings,
     source: Source,
     performance: Performance,
+    size: tuple[int, int],
     pictures: Iterator[Image],
     result: DriveResult,
     progress: Progress,
@@ -187,7 +176,7 @@ def _write_videos(
     with ExitStack() as stack:
         comparisons = stack.enter_context(_withdrawn_on_failure())
         writer = stack.enter_context(
-            VideoWriter(result.output, source.size, result.rate, overwrite=settings.overwrite, **sound)  # type: ignore[arg-type]
+            VideoWriter(result.output, size, result.rate, overwrite=settings.overwrite, **sound)  # type: ignore[arg-type]
         )
         panels = None
         if settings.compare:

@@ -6,7 +6,10 @@ import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
+
+from facereenact.diffusion_settings import DiffusionSettings
+from facereenact.option import option
 
 Part = Literal["head", "eyes", "mouth"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -55,10 +58,6 @@ def _check_parts(names: tuple[str, ...]) -> None:
         raise ValueError(f"{', '.join(unknown)!r} is no part of a face: give head, eyes, mouth, or several with commas")
 
 
-def option(default: Any, help_text: str, **more: Any) -> Any:
-    return field(default=default, metadata={"help": help_text, **more})
-
-
 @dataclass(frozen=True)
 class DriveSettings:
     """What to animate, with which motion, and how.
@@ -102,7 +101,9 @@ class DriveSettings:
         None, "Whose driver gives length and timing; shorter ones hold their last frame. [default: the longest]"
     )
     renderer: Literal["auto", "warp", "diffusion"] = option(
-        "auto", "What makes the pictures; auto takes warp, as this version has no diffusion renderer yet."
+        "auto",
+        "What makes the pictures: warp needs no checkpoints and no GPU; diffusion is slow and lifelike. Auto takes "
+        "diffusion where its checkpoints are installed.",
     )
     motion: Literal["relative", "absolute"] = option(
         "relative",
@@ -155,6 +156,7 @@ class DriveSettings:
         metavar="FILE",
     )
     overwrite: bool = option(False, "Replace existing output.")
+    diffusion: DiffusionSettings = field(default=DiffusionSettings(), metadata={"cli": False})
 
     def __post_init__(self) -> None:
         for name in ("source", "driver", "head_driver", "eyes_driver", "mouth_driver", "output", "save_landmarks"):

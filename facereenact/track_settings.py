@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from facereenact.settings import option
+from facereenact.option import option
 
 LANDMARKS = ".landmarks.safetensors"
 MOST_FACES = 16

@@ -25,6 +25,12 @@ def shared_media() -> Path:
 
 
 @pytest.fixture(autouse=True)
+def no_checkpoints(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests find no checkpoints but their own: what `auto` chooses must not depend on the machine."""
+    monkeypatch.setenv("FACEREENACT_CHECKPOINTS", str(tmp_path_factory.getbasetemp() / "no-checkpoints"))
+
+
+@pytest.fixture(autouse=True)
 def fresh_logging() -> Iterator[None]:
     """Undo what a command run by the test did to the loggers, so that `caplog` works in the next."""
     yield

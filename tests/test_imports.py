@@ -22,7 +22,10 @@ DIRECTIONS: dict[str, set[str]] = {
     "facereenact.networks": set(),
     "facereenact.pipelines": {"facereenact.networks"},
     "facereenact.renderers": MEDIA | {"facereenact.pipelines"},
-    "facereenact.settings": set(),
+    "facereenact.option": set(),
+    "facereenact.diffusion_settings": set(),
+    "facereenact.settings": {"facereenact.diffusion_settings"},
+    "facereenact.renderer_choice": {"checkpoints", "facereenact.settings"},
     "facereenact.streams": set(),
     "facereenact.sidecar": {"facereenact"},
     "facereenact.source": MEDIA | {"facereenact.settings"},
@@ -32,6 +35,7 @@ DIRECTIONS: dict[str, set[str]] = {
     | {
         "facereenact.driver",
         "facereenact.mixing",
+        "facereenact.renderer_choice",
         "facereenact.renderers",
         "facereenact.settings",
         "facereenact.sidecar",
@@ -45,7 +49,16 @@ DIRECTIONS: dict[str, set[str]] = {
     | {"facereenact", "facereenact.track_live", "facereenact.track_parts", "facereenact.track_settings"},
     "facereenact.landmark_tools": MEDIA | {"facereenact.settings", "facereenact.streams"},
     "facereenact.preprocessing": MEDIA | {"facereenact"},
-    "facereenact.evaluation": MEDIA | {"facereenact", "facereenact.drive", "facereenact.renderers"},
+    "facereenact.evaluation": MEDIA
+    | {
+        "facereenact",
+        "facereenact.drive",
+        "facereenact.driver",
+        "facereenact.renderers",
+        "facereenact.settings",
+        "facereenact.sidecar",
+        "facereenact.streams",
+    },
     "facereenact.training": MEDIA | MODELS | {"facereenact", "facereenact.preprocessing"},
     "facereenact.bench": MEDIA
     | {
@@ -64,6 +77,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact",
         "facereenact.bench",
         "facereenact.console",
+        "facereenact.diffusion_settings",
         "facereenact.doctor",
         "facereenact.drive",
         "facereenact.evaluation",
@@ -78,6 +92,7 @@ DIRECTIONS: dict[str, set[str]] = {
     # The package itself only names what others define.
     "facereenact": {
         "landmarks",
+        "facereenact.diffusion_settings",
         "facereenact.drive",
         "facereenact.settings",
         "facereenact.track_settings",
@@ -90,7 +105,7 @@ DIRECTIONS: dict[str, set[str]] = {
 READERS_AND_WRITERS = tuple(
     f"facereenact.{kind}" for kind in ("audio", "image", "media", "output_target", "video")
 )  # one unit
-EVERYWHERE = ("checkpoints.errors", "facereenact.errors")
+EVERYWHERE = ("checkpoints.errors", "facereenact.errors", "facereenact.option")
 
 LEARNING = {"torch", "torchvision", "diffusers", "transformers", "accelerate"}
 VISION = {"cv2", "mediapipe", "onnxruntime"}

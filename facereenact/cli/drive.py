@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from facereenact.cli.options import common_options, dataclass_options
+from facereenact.cli.options import SectionedCommand, common_options, dataclass_options
+from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.settings import DriveSettings
 
 if TYPE_CHECKING:
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
     from facereenact.drive import DriveResult
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @dataclass_options(DriveSettings, name="settings")
+@dataclass_options(DiffusionSettings, name="diffusion", section="Diffusion renderer")
 @common_options
-def drive(settings: DriveSettings) -> None:
+def drive(settings: DriveSettings, diffusion: DiffusionSettings) -> None:
     """Animate a face with the motion of a video.
 
     The face of the source moves its head, eyes and mouth as the driver does; it keeps its own shape. The sound of the
@@ -35,7 +38,7 @@ def drive(settings: DriveSettings) -> None:
     from facereenact.drive import drive as run
 
     with ProgressBars() as bars:
-        result = run(settings, progress=bars)
+        result = run(replace(settings, diffusion=diffusion), progress=bars)
     show(result)
 
 

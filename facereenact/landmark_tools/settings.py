@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from facereenact.settings import option
+from facereenact.option import option
 
 OUTPUT: dict[str, Any] = {"flags": ("-o",), "metavar": "FILE"}
 

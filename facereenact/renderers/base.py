@@ -26,6 +26,7 @@ class Renderer(Protocol):
     """Animates one source picture. It keeps no state between frames: the same landmarks give the same picture."""
 
     name: str
+    size: tuple[int, int]  # of the pictures it makes: width, height
 
     def render(
         self, motion: Iterable[LandmarkSequence], driver: Iterable[DriverFrame] | None = None
@@ -39,6 +40,6 @@ class Renderer(Protocol):
                 landmarks are at hand.
 
         Yields:
-            RGB uint8 pictures of the size of the source.
+            RGB uint8 pictures (height, width, 3).
         """
         ...

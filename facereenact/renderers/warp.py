@@ -42,8 +42,9 @@ class WarpRenderer:
         self, image: Image, mesh: FaceMesh, landmarks: LandmarkSequence, *, matte: NDArray[np.float32] | None = None
     ) -> None:
         self._image = image
+        self.size = (image.shape[1], image.shape[0])
         person = _about(mesh, image, matte)
-        self.portrait = Portrait(mesh, landmarks, (image.shape[1], image.shape[0]), cut_off(person))
+        self.portrait = Portrait(mesh, landmarks, self.size, cut_off(person))
         left, top, right, bottom = self.portrait.roi_xyxy
         self._part = (slice(top, bottom), slice(left, right))
         self._offset = np.array([left, top], np.float64)

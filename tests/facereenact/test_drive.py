@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from facereenact.drive import DriveResult, choose_renderer, drive
-from facereenact.errors import FacereenactError, OutputError
+from facereenact.drive import DriveResult, drive
+from facereenact.errors import OutputError
 from facereenact.settings import DriveSettings
 from facereenact.video import VideoReader
 from landmarks import LandmarkSequence
@@ -427,13 +427,6 @@ def test_the_sidecar_of_a_folder_bears_its_whole_name(tmp_path: Path) -> None:
 def test_the_same_run_gives_the_same_pictures(tmp_path: Path) -> None:
     first, second = (pictures(made(tmp_path, name, end=FIRST_S).output) for name in ("a", "b"))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-
-
-def test_the_choice_of_the_renderer_is_explained() -> None:
-    assert choose_renderer("warp") == ("warp", "asked for")
-    assert choose_renderer("auto")[0] == "warp"
-    with pytest.raises(FacereenactError, match="--renderer warp"):
-        choose_renderer("diffusion")
 
 
 def test_an_uneventful_run_logs_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

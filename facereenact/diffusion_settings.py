@@ -1,0 +1,85 @@
+"""The settings of the diffusion renderer: one definition for Python and the command line."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from facereenact.option import option
+
+LONGEST_WINDOW = 32  # frames: the rows of the motion modules' positional table
+DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+@dataclass(frozen=True)
+class DiffusionSettings:
+    """How the diffusion renderer works.
+
+    Raises:
+        ValueError: values that make no sense, or contradict each other.
+    """
+
+    preset: Literal["exact", "balanced", "fast"] = option(
+        "exact",
+        "Exact computes what the published model computes; balanced and fast leave work out (docs/diffusion.md says "
+        "what, and how much it shows).",
+    )
+    steps: int | None = option(None, "Denoising steps. [default: the preset's, 20 for exact]", metavar="N")
+    guidance: float | None = option(
+        None,
+        "How strictly the picture follows the source and the guides; 1 is half the work. [default: 3.5]",
+        metavar="SCALE",
+    )
+    scheduler: Literal["ddim", "dpm++", "euler", "unipc"] | None = option(
+        None, "How noise is removed, step by step. [default: the preset's, ddim for exact]"
+    )
+    seed: int = option(0, "Of the noise that the pictures are made from; the same seed gives the same video.")
+    head_scale: float = option(1.0, "Weight of the guide of head and eyes; 0 leaves it out.", metavar="WEIGHT")
+    mouth_scale: float = option(1.0, "Weight of the guide of the mouth, likewise.", metavar="WEIGHT")
+    window: int = option(24, "Frames denoised together, at most 32: fewer need less memory.", metavar="N")
+    overlap: int = option(4, "Frames that two windows share, so that no seam shows.", metavar="N")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
+        "auto", "Numbers of the networks; auto takes float16 on a GPU and bfloat16 or float32 on a CPU."
+    )
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps; auto takes a GPU where there is one.")
+    checkpoints: Path | None = option(
+        None, "Folder of all checkpoints. [default: $FACEREENACT_CHECKPOINTS, else one in your cache]", metavar="DIR"
+    )
+    keep_background: bool = option(
+        True,
+        "Outside the person return the source's own pixels, or the rendered ones of the whole square.",
+        negative="--render-background",
+    )
+
+    def __post_init__(self) -> None:
+        if self.checkpoints is not None:
+            object.__setattr__(self, "checkpoints", Path(self.checkpoints))
+        if self.steps is not None and not 1 <= self.steps <= 1000:
+            raise ValueError("--steps must be from 1 to 1000")
+        if self.guidance is not None and not 1 <= self.guidance < math.inf:
+            raise ValueError("--guidance must be 1 or more; 1 follows the guides without emphasis")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError("--seed must be 0 or more")
+        for name in ("head_scale", "mouth_scale"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"--{name.replace('_', '-')} must be 0 or more")
+        if not 1 <= self.window <= LONGEST_WINDOW:
+            raise ValueError(
+                f"--window must be from 1 to {LONGEST_WINDOW} frames: the motion modules know no longer one"
+            )
+        if not 0 <= self.overlap < self.window:
+            raise ValueError("--overlap must be 0 or more and less than --window")
+        if not DEVICES.fullmatch(self.device):
+            raise ValueError(f"--device {self.device!r} is unknown; give auto, cpu, cuda, cuda:N or mps")
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The options, as written on the command line, that are not at their default."""
+        return tuple(
+            "--" + each.name.replace("_", "-")
+            for each in fields(self)
+            if each.name != "checkpoints" and getattr(self, each.name) != each.default
+        )

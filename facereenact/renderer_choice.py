@@ -1,0 +1,42 @@
+"""Which renderer makes the pictures, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from checkpoints import is_installed, locate
+from facereenact.errors import InputError
+from facereenact.settings import DriveSettings
+
+RendererName = Literal["warp", "diffusion"]
+
+FACE_CHECKPOINTS = ("moore-face", "sd-vae-ft-mse", "image-encoder")
+
+
+def choose_renderer(settings: DriveSettings) -> tuple[RendererName, str]:
+    """The renderer to use and why.
+
+    Raises:
+        NotInstalledError: the wanted renderer needs checkpoints that are not there; the message says how to get them.
+        InputError: options are given that the chosen renderer does not have.
+    """
+    name, reason = _wanted(settings.renderer, settings.diffusion.checkpoints)
+    if name == "warp" and settings.diffusion.given:
+        raise InputError(
+            f"{', '.join(settings.diffusion.given)}: options of the diffusion renderer, but warp is used ({reason})"
+        )
+    return name, reason
+
+
+def _wanted(wanted: str, root: Path | None) -> tuple[RendererName, str]:
+    if wanted == "warp":
+        return "warp", "asked for"
+    if wanted == "diffusion":
+        for name in FACE_CHECKPOINTS:
+            locate(name, root=root)
+        return "diffusion", "asked for"
+    missing = [name for name in FACE_CHECKPOINTS if not is_installed(name, root=root)]
+    if missing:
+        return "warp", f"auto: the diffusion renderer's checkpoints are not installed ({', '.join(missing)})"
+    return "diffusion", "auto: its checkpoints are installed"
