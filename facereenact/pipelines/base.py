@@ -1,0 +1,156 @@
+"""What the face and the body pipeline share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DiffusionPipeline
+from diffusers.utils import BaseOutput
+from PIL import Image
+from torch import Tensor
+
+from checkpoints.errors import InputError
+from facereenact.networks import DenoisingUNet, PoseGuider, ReferenceNet
+from facereenact.pipelines.guides import GuideFeatures
+from facereenact.pipelines.pictures import as_picture, to_picture
+from facereenact.pipelines.sampling import Sampling, check_scheduler, denoise
+from facereenact.pipelines.source import Unguided, encode_source, reference_features, source_condition
+from facereenact.pipelines.windows import context_windows
+
+OutputType = Literal["pil", "np", "pt", "latent"]
+MULTIPLE_PX = 8  # of the sides of a rendering: a latent covers so many pixels
+
+
+@dataclass
+class AnimationOutput(BaseOutput):  # type: ignore[misc]
+    """A rendered clip."""
+
+    frames: Any
+    """pil: a list of pictures; np: uint8 (frames, height, width, 3); pt: (frames, 3, height, width) from 0 to 1;
+    latent: (1, 4, frames, height / 8, width / 8)."""
+
+
+class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
+    """Animates a source with guides; see the two pipelines for which."""
+
+    unguided: ClassVar[Unguided]
+    reference_net: ReferenceNet
+    denoising_unet: DenoisingUNet
+    vae: AutoencoderKL
+
+    @torch.inference_mode()
+    def _render(
+        self,
+        source: Any,
+        guiders: Sequence[PoseGuider],
+        guides: Sequence[Sequence[Any]],
+        scales: Sequence[float],
+        *,
+        size: tuple[int | None, int | None],
+        sampling: Sampling,
+        window: int,
+        overlap: int,
+        generator: torch.Generator | None,
+        latents: Tensor | None,
+        output_type: OutputType,
+        callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], dict[str, Tensor]] | None,
+    ) -> AnimationOutput:
+        check_scheduler(self.scheduler)
+        frames = _frame_count(guides)
+        width, height = checked_size(size, as_picture(guides[0][0]).shape[1::-1])
+        encoded = encode_source(self.vae, self.image_encoder, as_picture(source), (width, height))
+        reference = reference_features(self.reference_net, encoded, guided=sampling.guided, unguided=self.unguided)
+        unet = self.denoising_unet
+        condition = source_condition(unet, encoded, reference, guided=sampling.guided)
+        del reference
+        features = GuideFeatures(guiders, [_Pictures(each) for each in guides], scales=scales, size=(width, height))
+        if latents is None:
+            latents = noise_for(frames, (width, height), generator=generator)
+        windows = context_windows(frames, size=window, overlap=overlap)
+        with self.progress_bar(total=sampling.steps) as bar:
+            done, _ = denoise(
+                unet,
+                self.scheduler,
+                latents,
+                condition,
+                features,
+                windows,
+                sampling=sampling,
+                after_step=self._after_step(callback_on_step_end, bar),
+            )
+        self.maybe_free_model_hooks()
+        if output_type == "latent":
+            return AnimationOutput(frames=done)
+        pictures = decoded(self.vae, done)
+        self.maybe_free_model_hooks()
+        return AnimationOutput(frames=_as_output(pictures, output_type))
+
+    def _after_step(self, callback: Callable[..., dict[str, Tensor]] | None, bar: Any) -> Callable[..., Tensor]:
+        def after_step(step: int, timestep: Any, latents: Tensor) -> Tensor:
+            bar.update()
+            if callback is None:
+                return latents
+            return callback(self, step, timestep, {"latents": latents}).get("latents", latents)
+
+        return after_step
+
+
+def decoded(vae: AutoencoderKL, latents: Tensor) -> Iterator[Tensor]:
+    """The frames (3, height, width), 0 to 1, of latents (1, 4, frames, height / 8, width / 8), one at a time."""
+    with torch.inference_mode():
+        for each in latents[0].split(1, dim=1):
+            maps = each.transpose(0, 1).to(vae.device, vae.dtype) / vae.config.scaling_factor
+            yield (vae.decode(maps).sample[0] / 2 + 0.5).clamp(0, 1)
+
+
+def noise_for(frames: int, size: tuple[int, int], *, generator: torch.Generator | None = None) -> Tensor:
+    """(1, 4, frames, height / 8, width / 8) float32 noise: one draw for the clip, on the CPU whatever the device.
+
+    The published code draws in float16 where it runs so, which is this rounded.
+    """
+    return torch.randn(1, 4, frames, size[1] // MULTIPLE_PX, size[0] // MULTIPLE_PX, generator=generator)
+
+
+def checked_size(size: tuple[int | None, int | None], given: tuple[int, ...]) -> tuple[int, int]:
+    """The width and height of a rendering: as asked for, or else those of the guides, less what 8 does not divide.
+
+    Raises:
+        InputError: a side that was asked for is not divisible by 8.
+    """
+    for name, side in zip(("width", "height"), size, strict=True):
+        if side is not None and (side < MULTIPLE_PX or side % MULTIPLE_PX):
+            nearest = max(MULTIPLE_PX, round(side / MULTIPLE_PX) * MULTIPLE_PX)
+            raise InputError(f"{name} {side} is not divisible by {MULTIPLE_PX}; the nearest that is is {nearest}")
+    width, height = (side or own // MULTIPLE_PX * MULTIPLE_PX for side, own in zip(size, given, strict=True))
+    return width, height
+
+
+def _frame_count(guides: Sequence[Sequence[Any]]) -> int:
+    counts = {len(each) for each in guides}
+    if len(counts) > 1 or not min(counts):
+        raise InputError(f"the guides need the same number of frames, at least one; they have {sorted(counts)}")
+    return counts.pop()
+
+
+class _Pictures(Sequence[Any]):
+    """Pictures of any kind as arrays, one at a time."""
+
+    def __init__(self, pictures: Sequence[Any]) -> None:
+        self._pictures = pictures
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: Any) -> Any:
+        return as_picture(self._pictures[index])
+
+
+def _as_output(pictures: Iterator[Tensor], output_type: OutputType) -> Any:
+    if output_type == "pt":
+        return torch.stack([each.float().cpu() for each in pictures])
+    arrays = [to_picture(each) for each in pictures]
+    return np.stack(arrays) if output_type == "np" else [Image.fromarray(each) for each in arrays]

@@ -1,0 +1,226 @@
+"""Denoising a clip, window by window, with any scheduler of diffusers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import DDIMScheduler, SchedulerMixin
+from torch import Tensor
+
+from checkpoints.errors import FacereenactError, InputError
+from facereenact.networks import Condition, DeepFeatures, DenoisingUNet
+
+GuideOf = Callable[[Sequence[int]], Tensor]
+"""Frames -> features of their guides (1, channels, frames, height, width)."""
+
+OnStep = Callable[[int, int, int], None]
+"""Told the step, counted from 0, the windows done in it, and all windows."""
+
+
+class NotFiniteError(FacereenactError):
+    """The networks gave numbers that are not finite."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a clip is denoised; the defaults are those of the published pipelines.
+
+    Raises:
+        ValueError: values that make no sense.
+    """
+
+    steps: int = 20
+    guidance: float = 3.5  # 1: the row without guidance is not computed
+    guidance_rescale: float = 0.0  # share of the contrast that guidance adds which is taken back (Lin et al. 2024, 3.4)
+    guided_share: tuple[float, float] = (0.0, 1.0)  # of the steps, in which guidance is computed
+    reuse: int = 1  # every n-th step runs the whole network, the others only its outermost blocks (DeepCache)
+    windows_at_once: int = 1
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps must be 1 or more, not {self.steps}")
+        if not 1 <= self.guidance < float("inf"):
+            raise ValueError(f"guidance must be 1 or more, not {self.guidance}")
+        if self.reuse < 1 or self.windows_at_once < 1:
+            raise ValueError("reuse and windows_at_once must be 1 or more")
+
+    @property
+    def guided(self) -> bool:
+        return self.guidance > 1
+
+    def guides_at(self, step: int) -> bool:
+        """Whether guidance is computed at a step, counted from 0."""
+        first, last = self.guided_share
+        return self.guided and first <= step / self.steps < last
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """The latents of some frames before every step and after the last: (1, 4, frames, height, width) each."""
+
+    states: tuple[Tensor, ...]
+
+    @property
+    def frames(self) -> int:
+        return self.states[0].shape[2]
+
+
+def default_scheduler() -> DDIMScheduler:
+    """The scheduler of the published pipelines: v-prediction, zero terminal signal-to-noise ratio, trailing steps."""
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="linear",
+        clip_sample=False,
+        steps_offset=1,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+    )
+
+
+def check_scheduler(scheduler: SchedulerMixin) -> None:
+    """Raises InputError for a scheduler that reads the networks' output as something else than it is."""
+    predicted = getattr(scheduler.config, "prediction_type", None)
+    if predicted != "v_prediction":
+        raise InputError(
+            f"{type(scheduler).__name__} expects a prediction of {predicted!r}; the networks predict velocity: make it "
+            'with prediction_type="v_prediction"'
+        )
+
+
+@torch.inference_mode()
+def denoise(
+    unet: DenoisingUNet,
+    scheduler: SchedulerMixin,
+    noise: Tensor,
+    condition: Condition,
+    guide: GuideOf,
+    windows: Sequence[Sequence[int]],
+    *,
+    sampling: Sampling,
+    held: Trajectory | None = None,
+    record: slice = slice(0),
+    on_step: OnStep = lambda *_: None,
+    after_step: Callable[[int, Any, Tensor], Tensor] = lambda step, timestep, latents: latents,
+) -> tuple[Tensor, Trajectory]:
+    """Latents of a clip from noise. In every step all windows are predicted and averaged, then the scheduler moves on.
+
+    Args:
+        noise: (1, 4, frames, height, width) of unit variance.
+        condition: of one row, or with guidance of two, the unguided one first.
+        held: what the first frames did in the clip before this one; they are the context in which this one goes on.
+        record: the frames whose trajectory is wanted.
+        on_step: told the progress after each window.
+        after_step: given the step, its timestep and the latents after it; returns the latents to go on with.
+
+    Returns:
+        Latents (1, 4, frames, height, width), float32, and the recorded trajectory.
+
+    Raises:
+        NotFiniteError: the networks gave numbers that are not finite.
+    """
+    scheduler.set_timesteps(sampling.steps, device=unet.device)
+    latents = noise.to(unet.device, torch.float32) * scheduler.init_noise_sigma
+    predictor = Predictor(unet, condition, guide, windows, sampling)
+    states = []
+    for step, timestep in enumerate(scheduler.timesteps):
+        latents = _hold(latents, held, step)
+        states.append(latents[:, :, record].clone())
+        scaled = scheduler.scale_model_input(latents, timestep)
+        prediction = predictor(step, timestep, scaled, lambda done: on_step(step, done, len(windows)))  # noqa: B023
+        latents = scheduler.step(prediction, timestep, latents, return_dict=False)[0]
+        latents = after_step(step, timestep, latents)
+    latents = _hold(latents, held, len(scheduler.timesteps))
+    return latents, Trajectory((*states, latents[:, :, record].clone()))
+
+
+def _hold(latents: Tensor, held: Trajectory | None, step: int) -> Tensor:
+    if held is None:
+        return latents
+    return torch.cat([held.states[step].to(latents), latents[:, :, held.frames :]], dim=2)
+
+
+class Predictor:
+    """Predicts a whole clip at one step; it remembers the deep features of each window between steps."""
+
+    def __init__(
+        self,
+        unet: DenoisingUNet,
+        condition: Condition,
+        guide: GuideOf,
+        windows: Sequence[Sequence[int]],
+        sampling: Sampling,
+    ) -> None:
+        self._unet, self._guide, self._windows, self._sampling = unet, guide, windows, sampling
+        self._condition = condition
+        self._deep: dict[int, DeepFeatures] = {}
+        self._deep_rows = 0
+
+    def __call__(self, step: int, timestep: Tensor, latents: Tensor, on_window: Callable[[int], None]) -> Tensor:
+        """The prediction (1, 4, frames, height, width) after averaging the windows and guiding."""
+        is_guided = self._sampling.guides_at(step)
+        condition = self._condition if is_guided else self._condition.row(self._condition.rows - 1)
+        if step % self._sampling.reuse == 0 or self._deep_rows != condition.rows:
+            self._deep = {}
+            self._deep_rows = condition.rows
+        total = latents.new_zeros(condition.rows, *latents.shape[1:])
+        count = latents.new_zeros(latents.shape[2])
+        done = 0
+        for group in self._groups():
+            for window, prediction in zip(
+                (self._windows[index] for index in group),
+                self._predict(group, timestep, latents, condition),
+                strict=True,
+            ):
+                total[:, :, list(window)] += prediction
+                count[list(window)] += 1
+            done += len(group)
+            if not torch.isfinite(total).all():
+                raise NotFiniteError(
+                    f"the networks gave numbers that are not finite at step {step + 1} of {self._sampling.steps}; "
+                    "use --dtype float32, and verify the checkpoints"
+                )
+            on_window(done)
+        average = total / count[:, None, None]
+        return guided(*average.split(1), sampling=self._sampling) if is_guided else average
+
+    def _groups(self) -> list[list[int]]:
+        """The numbers of windows that are predicted at once: neighbours of equal length."""
+        groups: list[list[int]] = []
+        for index, window in enumerate(self._windows):
+            last = groups[-1] if groups else []
+            fits = last and len(last) < self._at_once and len(self._windows[last[0]]) == len(window)
+            groups[-1].append(index) if fits else groups.append([index])
+        return groups
+
+    @property
+    def _at_once(self) -> int:
+        return self._sampling.windows_at_once if self._sampling.reuse == 1 else 1
+
+    def _predict(
+        self, group: Sequence[int], timestep: Tensor, latents: Tensor, condition: Condition
+    ) -> tuple[Tensor, ...]:
+        """For each window of a group the prediction (rows, 4, frames, height, width)."""
+        frames = [list(self._windows[index]) for index in group]
+        noisy = torch.cat([latents[:, :, each] for each in frames]).to(self._unet.dtype)
+        guide = torch.cat([self._guide(each) for each in frames])
+        if len(group) > 1:
+            noisy, guide = (each.repeat_interleave(condition.rows, dim=0) for each in (noisy, guide))
+            condition = condition.select([*range(condition.rows)] * len(group))
+        deep = self._deep.setdefault(group[0], DeepFeatures()) if self._sampling.reuse > 1 else None
+        prediction = self._unet(noisy, timestep, None, guide, condition, deep=deep)
+        return prediction.float().chunk(len(group))
+
+
+def guided(unconditional: Tensor, conditional: Tensor, *, sampling: Sampling) -> Tensor:
+    """Classifier-free guidance (Ho and Salimans 2022), with its contrast rescaled where asked for."""
+    out = unconditional + sampling.guidance * (conditional - unconditional)
+    if sampling.guidance_rescale == 0:
+        return out
+    dims = tuple(range(1, out.ndim))
+    matched = out * (conditional.std(dim=dims, keepdim=True) / out.std(dim=dims, keepdim=True))
+    return sampling.guidance_rescale * matched + (1 - sampling.guidance_rescale) * out
