@@ -13,17 +13,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facereenact.diffusion import open_diffusion_renderer
 from facereenact.driver import Progress
 from facereenact.errors import InputError, OutputError
 from facereenact.images import write_image
 from facereenact.mixing import PartResult, Performance, open_cast
 from facereenact.output_target import OutputTarget
-from facereenact.renderer_choice import choose_renderer
+from facereenact.renderer_choice import RendererName, choose_renderer
 from facereenact.renderers.base import Renderer
 from facereenact.renderers.warp import WarpRenderer
 from facereenact.settings import IMAGE_OUTPUTS, DriveSettings
 from facereenact.sidecar import sidecar_path, write_sidecar
-from facereenact.source import Source, read_source
+from facereenact.source import CROP_PX, Source, read_source
 from facereenact.streams import ahead
 from facereenact.video import OUTPUT_SUFFIXES, VideoWriter
 from facereenact.video_encoder import CONTAINER_SUFFIXES
@@ -56,7 +57,8 @@ class DriveResult:
 def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> DriveResult:
     """Animate the source with the motion of one driver, or of one for each part, and write the result.
 
-    Nothing is left behind when it fails or is interrupted; a finished result has a `.json` sidecar.
+    Nothing is left behind when it fails or is interrupted, but for what the diffusion renderer has finished: the same
+    call goes on from there. A finished result has a `.json` sidecar.
 
     Args:
         settings: what to do.
@@ -73,13 +75,13 @@ def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> D
     cast = open_cast(settings)
     if output.suffix.lower() in IMAGE_OUTPUTS and not cast.is_still:
         raise OutputError(f"{output}: a moving driver makes a video; end in .mp4, .webm or .gif")
-    source = read_source(settings.source, face=settings.face, crop=settings.crop, size=settings.size)
+    source = _read_source(settings, name)
     clock.lap("source")
 
     tracks = cast.track(progress)
     clock.lap("tracking")
     performance = cast.perform(source.landmarks, tracks)
-    renderer: Renderer = WarpRenderer(source.image, source.mesh, source.landmarks, matte=source.matte)
+    renderer = _open_renderer(name, source, settings, progress)
     clock.lap("preparation")
 
     has_audio = cast.audio is not None and output.suffix.lower() in CONTAINER_SUFFIXES
@@ -102,12 +104,42 @@ def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> D
     else:
         _write_videos(settings, source, performance, renderer.size, pictures, result, progress)
     clock.lap("rendering")
+    renderer.forget()
     tracked = tracks[settings.main_driver]
     if settings.save_landmarks:
         save_landmarks(tracked, settings.save_landmarks)
     result.seconds = clock.laps
     write_sidecar(output, {"settings": asdict(settings), "result": asdict(result), "tracker": tracked.tracker})
     return result
+
+
+def _read_source(settings: DriveSettings, renderer: RendererName) -> Source:
+    """The source; where the diffusion renderer gives the square of the face, it cuts that out itself."""
+    cuts_itself = settings.crop and renderer == "diffusion"
+    return read_source(
+        settings.source,
+        face=settings.face,
+        crop=settings.crop and not cuts_itself,
+        size=None if cuts_itself else settings.size,
+    )
+
+
+def _open_renderer(name: RendererName, source: Source, settings: DriveSettings, progress: Progress) -> Renderer:
+    if name == "warp":
+        return WarpRenderer(source.image, source.mesh, source.landmarks, matte=source.matte)
+    side = settings.size[0] if isinstance(settings.size, tuple) else settings.size
+    return open_diffusion_renderer(
+        source,
+        settings.diffusion,
+        folder=unfinished_folder(settings.output_path),
+        crop_px=(side or CROP_PX) if settings.crop else None,
+        on_progress=progress,
+    )
+
+
+def unfinished_folder(output: Path) -> Path:
+    """Where an interrupted rendering keeps what it has done: `.face.mp4.unfinished` beside `face.mp4`."""
+    return output.with_name(f".{output.name}.unfinished")
 
 
 class Clock:

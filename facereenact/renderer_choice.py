@@ -26,6 +26,8 @@ def choose_renderer(settings: DriveSettings) -> tuple[RendererName, str]:
         raise InputError(
             f"{', '.join(settings.diffusion.given)}: options of the diffusion renderer, but warp is used ({reason})"
         )
+    if name == "diffusion" and settings.mouth != "driver":
+        raise InputError(f"--mouth {settings.mouth}: an option of the warp renderer, but diffusion is used ({reason})")
     return name, reason
 
 

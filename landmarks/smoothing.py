@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmarks.motion import FaceMotion, HeadMotion, split_motion
-from landmarks.types import ARRAYS, LEFT_EYE, MOUTH, RIGHT_EYE, LandmarkSequence
+from landmarks.types import LEFT_EYE, MOUTH, RIGHT_EYE, LandmarkSequence, joined
 
 Array = NDArray[np.floating[Any]]
 PUPILS = slice(66, 68)
@@ -56,8 +56,7 @@ class Smoother:
             end = min(start + CHUNK, len(sequence))
             low, high = np.searchsorted(time, (time[start] - reach_s, time[end - 1] + reach_s), "right")
             parts.append(self._smooth(sequence[int(low) : int(high)])[start - int(low) : end - int(low)])
-        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS}
-        return replace(sequence, **arrays)
+        return joined(parts)
 
     def scaled(self, factor: float) -> Smoother:
         """The same with all widths and the noise multiplied."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,3 +93,16 @@ class LandmarkSequence:
 
 ARRAYS = ("points", "scores", "detected", "rotation", "translation", "eye_openness", "timestamps_s")
 """The per-frame fields of a LandmarkSequence."""
+
+
+def joined(parts: Iterable[LandmarkSequence]) -> LandmarkSequence:
+    """Parts of one track, in order, as one sequence; the rest is that of the first part.
+
+    Raises:
+        ValueError: there is no part, or their timestamps do not increase.
+    """
+    parts = list(parts)
+    if not parts:
+        raise ValueError("no part of a track to join")
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS}
+    return replace(parts[0], **arrays)

@@ -219,3 +219,22 @@ class ByteBars:
         if stage not in self._tasks:  # a resumed download begins where it was, which is no speed
             self._tasks[stage] = self._bars.add_task(stage, total=total_bytes, completed=done_bytes)
         self._bars.update(self._tasks[stage], completed=done_bytes, total=total_bytes)
+
+
+@checkpoints.command(name="make-tiny")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@common_options
+def make_tiny(folder: Path) -> None:
+    """Write a tiny diffusion model of random numbers to DIR, to try the renderer in seconds.
+
+    What it renders is noise: it shows that everything runs, not what a face looks like.
+
+    \b
+    facereenact checkpoints make-tiny tiny
+    facereenact drive -s face.png -d talk.mp4 --renderer diffusion --checkpoints tiny --crop
+    """
+    from facereenact.tiny_model import make_tiny as run
+
+    for made in run(folder):
+        click.echo(f"made {made}")
+    click.echo("random numbers: what this model renders is noise")

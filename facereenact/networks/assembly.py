@@ -15,7 +15,7 @@ from facereenact.networks.spatial_transformer import ReferenceBlock, SpatialTran
 
 
 def adapt(unet: nn.Module) -> None:
-    """Replace the resnets, spatial transformers and motion modules of a UNet. Its keys stay, less what has no effect."""
+    """Replace the resnets, spatial transformers and motion modules of a UNet; keys without effect go."""
     for name, module in list(unet.named_modules()):
         own: nn.Module | None = None
         if isinstance(module, ResnetBlock2D):

@@ -24,11 +24,10 @@ class ReferenceAttnProcessor:
     ) -> Tensor:
         query, key, value = attn.to_q(hidden_states), attn.to_k(hidden_states), attn.to_v(hidden_states)
         rows = condition.reference if condition else (None,)
+        parts = (tensor.chunk(len(rows)) for tensor in (query, key, value))
         attended = [
-            attend(*tensors, attn.heads, reference=reference)
-            for *tensors, reference in zip(
-                query.chunk(len(rows)), key.chunk(len(rows)), value.chunk(len(rows)), rows, strict=True
-            )
+            attend(own_query, own_key, own_value, attn.heads, reference=reference)
+            for own_query, own_key, own_value, reference in zip(*parts, rows, strict=True)
         ]
         out: Tensor = attn.to_out[0](attended[0] if len(rows) == 1 else torch.cat(attended))
         return out
@@ -47,8 +46,8 @@ def attend(
             torch.cat([own, other.expand(len(own), -1, -1)], dim=1)
             for own, other in zip((key, value), reference, strict=True)
         )
-    split = [tensor.unflatten(-1, (heads, -1)).transpose(1, 2) for tensor in (query, key, value)]
-    return scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
+    query, key, value = (torch.unflatten(each, -1, (heads, -1)).transpose(1, 2) for each in (query, key, value))
+    return scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
 
 class ImageAttention(nn.Module):
@@ -75,10 +74,10 @@ def temporal_attention(attn: Attention, tokens: Tensor) -> Tensor:
     """Self-attention over the frames at each position, tokens (frames, positions, channels)."""
     value = attn.to_v(tokens)
     if len(tokens) > 1:  # over a single frame the softmax is 1
-        split = [
-            tensor.unflatten(-1, (attn.heads, -1)).permute(1, 2, 0, 3)
-            for tensor in (attn.to_q(tokens), attn.to_k(tokens), value)
-        ]
-        value = scaled_dot_product_attention(*split).permute(2, 0, 1, 3).flatten(2)
+        query, key, value = (
+            torch.unflatten(each, -1, (attn.heads, -1)).permute(1, 2, 0, 3)
+            for each in (attn.to_q(tokens), attn.to_k(tokens), value)
+        )
+        value = scaled_dot_product_attention(query, key, value).permute(2, 0, 1, 3).flatten(2)
     out: Tensor = attn.to_out[0](value)
     return out

@@ -52,5 +52,5 @@ def reference_at(layer: str, reference: Reference, rows: int) -> list[Tensor | N
     if reference is None:
         return [None] * rows
     if isinstance(reference, dict):
-        return list(reference[layer].expand(rows, -1, -1).split(1))
+        return list(reference[layer].expand(rows, -1, -1).chunk(rows))
     return [None if features is None else features[layer] for features in reference]

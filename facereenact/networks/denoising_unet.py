@@ -36,12 +36,12 @@ class DenoisingUNet(UNetMotionModel):  # type: ignore[misc]
     The arguments are diffusers'; those of UNet2DConditionModel are understood, too, where both mean the same.
     """
 
-    @functools.wraps(UNetMotionModel.__init__)
+    @functools.wraps(UNetMotionModel.__init__)  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **_motion_config(kwargs))
         adapt(self)
 
-    @apply_forward_hook
+    @apply_forward_hook  # type: ignore[untyped-decorator]
     def condition(self, image_embeds: Tensor, reference: Reference) -> Condition:
         """Project, once for a clip, what the layers see of its source.
 
@@ -94,7 +94,7 @@ class DenoisingUNet(UNetMotionModel):  # type: ignore[misc]
             deep.maps = hidden
         outer = [_repeat(skip, len(hidden)) for skip in skips[: len(self.up_blocks[-1].resnets)]]
         hidden = run(self.up_blocks[-1], hidden, res_hidden_states_tuple=tuple(outer))
-        return by_frames(self._output, hidden).unflatten(0, (-1, frames)).transpose(1, 2)
+        return torch.unflatten(by_frames(self._output, hidden), 0, (-1, frames)).transpose(1, 2)
 
     def _embed(self, timestep: Tensor | float, frames: int) -> Tensor:
         """The embedding of a timestep (1, channels), or one for each frame of each row."""

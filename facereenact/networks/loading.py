@@ -33,8 +33,8 @@ def load_weights(
     """
     shapes = {path: read_shapes(path) for path in paths}
     unused = getattr(network, "unused_keys", ())
-    names = converted_names(key for found in shapes.values() for key in found)
-    names = {key: name for key, name in names.items() if name is not None and not name.startswith(unused)}
+    converted = converted_names(key for found in shapes.values() for key in found)
+    names = {key: name for key, name in converted.items() if name is not None and not name.startswith(unused)}
     found = {names[key]: shape for each in shapes.values() for key, shape in each.items() if key in names}
     if differences := _differences(network, found):
         raise InputError(f"{', '.join(map(str, paths))}: not the weights of a {type(network).__name__}: {differences}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.controlnets.controlnet import ControlNetConditioningEmbedding
@@ -22,5 +23,5 @@ class PoseGuider(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def forward(self, guide: Tensor) -> Tensor:
         """Pictures (rows, 3, frames, height, width), 0 to 1, to features (rows, channels, frames, h / 8, w / 8)."""
-        maps = guide.transpose(1, 2).flatten(0, 1)
-        return by_frames(self.embedding, maps).unflatten(0, (len(guide), -1)).transpose(1, 2)
+        features = by_frames(self.embedding, guide.transpose(1, 2).flatten(0, 1))
+        return torch.unflatten(features, 0, (len(guide), -1)).transpose(1, 2)

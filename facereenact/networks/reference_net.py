@@ -23,7 +23,7 @@ class ReferenceNet(UNet2DConditionModel):  # type: ignore[misc]
 
     unused_keys = ("conv_norm_out.", "conv_out.")  # beginnings of keys that a checkpoint may have
 
-    @functools.wraps(UNet2DConditionModel.__init__)
+    @functools.wraps(UNet2DConditionModel.__init__)  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         adapt(self)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL
@@ -18,11 +18,11 @@ from checkpoints.errors import InputError
 from facereenact.networks.denoising_unet import DenoisingUNet
 from facereenact.networks.loading import load_weights
 from facereenact.networks.memory import release_memory
+from facereenact.networks.packing import pack
 from facereenact.networks.pose_guider import PoseGuider
 from facereenact.networks.reference_net import ReferenceNet
 
 SUFFIXES = (".safetensors", ".pth")
-STABLE_DIFFUSION = (("cross_attention_dim", 768),)  # where 1.5 differs from the defaults of diffusers' classes
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,20 @@ class Recipe:
 
     network: type[Any]
     files: tuple[str, ...]  # names without suffix, which hold the network together; the first may hold it alone
-    config: tuple[tuple[str, object], ...] = ()
+    config: Mapping[str, object] = field(default_factory=dict)  # where it differs from the defaults of the class
 
 
 @dataclass(frozen=True)
 class PublishedSet:
     """The networks that are published together."""
 
-    checkpoint: str  # its name in the catalogue
+    command: str  # that installs them
     recipes: Mapping[str, Recipe]
 
 
+STABLE_DIFFUSION = {"cross_attention_dim": 768}
 FACE = PublishedSet(
-    "moore-face",
+    "facereenact checkpoints import moore-face FOLDER",
     {
         "reference_net": Recipe(ReferenceNet, ("reference_unet",), STABLE_DIFFUSION),
         "denoising_unet": Recipe(DenoisingUNet, ("denoising_unet",), STABLE_DIFFUSION),
@@ -52,7 +53,7 @@ FACE = PublishedSet(
     },
 )
 BODY = PublishedSet(
-    "moore-body",
+    "facereenact checkpoints pull moore-body",
     {
         "reference_net": Recipe(ReferenceNet, ("reference_unet",), STABLE_DIFFUSION),
         "denoising_unet": Recipe(DenoisingUNet, ("denoising_unet", "motion_module"), STABLE_DIFFUSION),
@@ -61,28 +62,138 @@ BODY = PublishedSet(
 )
 
 
-class Loader(Protocol):
-    """Makes one network."""
-
-    def __call__(self) -> nn.Module: ...
-
-
 class Networks:
-    """Networks by name, each loaded when it is asked for."""
+    """Networks by name, each made anew when it is asked for, so that it need not be in memory before or after."""
 
-    def __init__(self, loaders: Mapping[str, Loader]) -> None:
+    def __init__(self, loaders: Mapping[str, Callable[[], nn.Module]]) -> None:
         self.loaders = dict(loaders)
 
-    def load(self, name: str) -> nn.Module:
-        """A new instance of a network."""
+    def load(self, name: str) -> Any:
+        """A new instance."""
+        release_memory()
         return self.loaders[name]()
 
     @contextmanager
-    def use(self, name: str) -> Iterator[nn.Module]:
-        """A network for the time of a `with` block. Its memory is free afterwards if nobody else holds it."""
-        network: nn.Module | None = self.load(name)
+    def use(self, *names: str) -> Iterator[list[Any]]:
+        """Networks for the time of a `with` block; their memory is free afterwards if nobody else holds them."""
+        networks = [self.load(name) for name in names]
         try:
-            yield network
+            yield networks
         finally:
-            network = None
+            networks.clear()
             release_memory()
+
+
+def face_networks(
+    folder: Path,
+    *,
+    vae: Path,
+    image_encoder: Path,
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+) -> Networks:
+    """The networks of `ReenactmentPipeline`.
+
+    Args:
+        folder: the published files, as .safetensors or .pth, or a folder that the pipeline saved. Its `config.json`,
+            if there is one, says of which size networks are that differ from the published ones.
+        vae: folder of diffusers' AutoencoderKL.
+        image_encoder: folder of transformers' CLIPVisionModelWithProjection.
+
+    Raises:
+        InputError: when one is loaded: files are missing or are not that network.
+    """
+    return _networks(FACE, folder, vae, image_encoder, dtype, torch.device(device))
+
+
+def body_networks(
+    folder: Path,
+    *,
+    vae: Path,
+    image_encoder: Path,
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+) -> Networks:
+    """The networks of `PoseAnimationPipeline`, likewise."""
+    return _networks(BODY, folder, vae, image_encoder, dtype, torch.device(device))
+
+
+def load_face_networks(
+    folder: Path, *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+) -> dict[str, nn.Module]:
+    """Both guiders, ReferenceNet and denoising UNet of a face checkpoint, see `face_networks`."""
+    return {name: load_network(FACE, name, folder, dtype=dtype, device=device) for name in FACE.recipes}
+
+
+def load_body_networks(
+    folder: Path, *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+) -> dict[str, nn.Module]:
+    """The guider, ReferenceNet and denoising UNet of a body checkpoint, see `body_networks`."""
+    return {name: load_network(BODY, name, folder, dtype=dtype, device=device) for name in BODY.recipes}
+
+
+def load_network(
+    published: PublishedSet, name: str, folder: Path, *, dtype: torch.dtype, device: str | torch.device
+) -> nn.Module:
+    """One network of a set.
+
+    Raises:
+        InputError: files are missing or are not that network.
+    """
+    recipe = published.recipes[name]
+    if (folder / name / "config.json").is_file():
+        saved: nn.Module = recipe.network.from_pretrained(folder / name, torch_dtype=dtype)
+        return saved.to(device).requires_grad_(False).eval()
+    paths = {file: _find(folder, file) for file in recipe.files}
+    present = [path for path in paths.values() if path is not None]
+    missing = [file for file, path in paths.items() if path is None]
+    if paths[recipe.files[0]] is None:
+        raise InputError(_how_to_get(published, folder, missing))
+    with torch.device("meta"):
+        network: nn.Module = recipe.network(**{**recipe.config, **_sizes(folder).get(name, {})})
+    try:
+        return load_weights(network, present, dtype=dtype, device=device)
+    except InputError as error:
+        raise InputError(f"{error}; {_how_to_get(published, folder, missing)}" if missing else str(error)) from error
+
+
+def _networks(
+    published: PublishedSet, folder: Path, vae: Path, image_encoder: Path, dtype: torch.dtype, device: torch.device
+) -> Networks:
+    def own(name: str) -> nn.Module:
+        network = load_network(published, name, folder, dtype=dtype, device=device)
+        pack(network)
+        return network
+
+    def library(network: Any, path: Path, checkpoint: str, **options: Any) -> nn.Module:
+        if not (path / "config.json").is_file():
+            raise InputError(f"{path} has no config.json; run: facereenact checkpoints pull {checkpoint}")
+        loaded: nn.Module = network.from_pretrained(path, **options)
+        return loaded.to(device).requires_grad_(False).eval()
+
+    loaders: dict[str, Callable[[], nn.Module]] = {
+        "vae": lambda: library(AutoencoderKL, vae, "sd-vae-ft-mse", torch_dtype=dtype),
+        "image_encoder": lambda: library(CLIPVisionModelWithProjection, image_encoder, "image-encoder", dtype=dtype),
+    }
+    return Networks(loaders | {name: lambda name=name: own(name) for name in published.recipes})
+
+
+def _sizes(folder: Path) -> dict[str, dict[str, Any]]:
+    """The arguments of each network, where a folder states them."""
+    path = folder / "config.json"
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return {name: dict(arguments) for name, arguments in content.items() if isinstance(arguments, dict)}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({error}); get the checkpoint again") from error
+
+
+def _find(folder: Path, file: str) -> Path | None:
+    return next((folder / f"{file}{suffix}" for suffix in SUFFIXES if (folder / f"{file}{suffix}").is_file()), None)
+
+
+def _how_to_get(published: PublishedSet, folder: Path, files: list[str]) -> str:
+    names = ", ".join(f"{file}.safetensors" for file in files)
+    return f"{folder} has no {names}; run: {published.command}"

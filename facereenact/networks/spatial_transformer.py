@@ -108,4 +108,3 @@ class SpatialTransformer(nn.Module):
 
     def _blocks(self) -> list[ReferenceBlock]:
         return [block for block in self.transformer_blocks if isinstance(block, ReferenceBlock)]
-

@@ -17,7 +17,7 @@ from checkpoints.errors import InputError
 from facereenact.networks import DenoisingUNet, PoseGuider, ReferenceNet
 from facereenact.pipelines.guides import GuideFeatures
 from facereenact.pipelines.pictures import as_picture, to_picture
-from facereenact.pipelines.sampling import Sampling, check_scheduler, denoise
+from facereenact.pipelines.sampling import AfterStep, Progressed, Sampling, check_scheduler, denoise
 from facereenact.pipelines.source import Unguided, encode_source, reference_features, source_condition
 from facereenact.pipelines.windows import context_windows
 
@@ -67,7 +67,9 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
         unet = self.denoising_unet
         condition = source_condition(unet, encoded, reference, guided=sampling.guided)
         del reference
-        features = GuideFeatures(guiders, [_Pictures(each) for each in guides], scales=scales, size=(width, height))
+        features = GuideFeatures(
+            guiders, [_Pictures(each) for each in guides], scales=scales, size=(width, height), unet=unet
+        )
         if latents is None:
             latents = noise_for(frames, (width, height), generator=generator)
         windows = context_windows(frames, size=window, overlap=overlap)
@@ -89,12 +91,12 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
         self.maybe_free_model_hooks()
         return AnimationOutput(frames=_as_output(pictures, output_type))
 
-    def _after_step(self, callback: Callable[..., dict[str, Tensor]] | None, bar: Any) -> Callable[..., Tensor]:
-        def after_step(step: int, timestep: Any, latents: Tensor) -> Tensor:
+    def _after_step(self, callback: Callable[..., dict[str, Tensor]] | None, bar: Any) -> AfterStep:
+        def after_step(step: int, timestep: Any, done: Progressed) -> Tensor:
             bar.update()
             if callback is None:
-                return latents
-            return callback(self, step, timestep, {"latents": latents}).get("latents", latents)
+                return done.latents
+            return callback(self, step, timestep, {"latents": done.latents}).get("latents", done.latents)
 
         return after_step
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from facereenact.networks import PoseGuider
+from facereenact.networks import DenoisingUNet, PoseGuider
 from facereenact.pipelines.pictures import Picture, guide_pixels
 
 CACHE_BYTES = 1 << 29  # of features kept; 100 frames of 512x512 in float32
@@ -24,6 +24,7 @@ class GuideFeatures:
         guides: for each guider the pictures of all frames (height, width, 3), which may be drawn when asked for.
         scales: a weight for each guider; with 0 it is not run.
         size: width, height of the rendering.
+        unet: the network that takes the features.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class GuideFeatures:
         *,
         scales: Sequence[float],
         size: tuple[int, int],
+        unet: DenoisingUNet,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self._inputs = [each for each in zip(guiders, guides, scales, strict=True) if each[2] != 0]
-        self._like = guiders[0]
+        self._device, self._dtype = unet.device, unet.dtype
+        self._channels = unet.config.block_out_channels[0]
         self._size = size
         self._cache_bytes = cache_bytes
         self._cache: dict[int, Tensor] = {}
@@ -54,12 +57,11 @@ class GuideFeatures:
         return features
 
     def _make(self, frame: int) -> Tensor:
-        device, dtype = self._like.device, self._like.dtype
         if not self._inputs:
-            channels = self._like.config.out_channels
-            return torch.zeros(1, channels, 1, self._size[1] // 8, self._size[0] // 8, device=device, dtype=dtype)
+            shape = (1, self._channels, 1, self._size[1] // 8, self._size[0] // 8)
+            return torch.zeros(shape, device=self._device, dtype=self._dtype)
         parts = [
-            scale * guider(guide_pixels([pictures[frame]], self._size).to(device, dtype))
+            scale * guider(guide_pixels([pictures[frame]], self._size).to(self._device, self._dtype))
             for guider, pictures, scale in self._inputs
         ]
         return torch.stack(parts).sum(dim=0)

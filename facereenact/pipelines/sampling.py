@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,8 +17,8 @@ from facereenact.networks import Condition, DeepFeatures, DenoisingUNet
 GuideOf = Callable[[Sequence[int]], Tensor]
 """Frames -> features of their guides (1, channels, frames, height, width)."""
 
-OnStep = Callable[[int, int, int], None]
-"""Told the step, counted from 0, the windows done in it, and all windows."""
+OnWindow = Callable[[int, int], None]
+"""Told the step, counted from 0, and the windows done in it."""
 
 
 class NotFiniteError(FacereenactError):
@@ -68,6 +69,23 @@ class Trajectory:
         return self.states[0].shape[2]
 
 
+@dataclass(frozen=True, eq=False)
+class Progressed:
+    """A clip after some steps of `denoise`, which can go on from there."""
+
+    latents: Tensor  # (1, 4, frames, height, width)
+    states: tuple[Tensor, ...]  # of the recorded frames before each of those steps
+
+    @property
+    def steps(self) -> int:
+        return len(self.states)
+
+
+def can_go_on(scheduler: SchedulerMixin) -> bool:
+    """Whether a scheduler remembers nothing between steps, so that a clip can go on from its latents alone."""
+    return isinstance(scheduler, DDIMScheduler)
+
+
 def default_scheduler() -> DDIMScheduler:
     """The scheduler of the published pipelines: v-prediction, zero terminal signal-to-noise ratio, trailing steps."""
     return DDIMScheduler(
@@ -92,6 +110,10 @@ def check_scheduler(scheduler: SchedulerMixin) -> None:
         )
 
 
+AfterStep = Callable[[int, Any, Progressed], Tensor]
+"""Given the step, counted from 0, its timestep and the clip after it."""
+
+
 @torch.inference_mode()
 def denoise(
     unet: DenoisingUNet,
@@ -104,8 +126,9 @@ def denoise(
     sampling: Sampling,
     held: Trajectory | None = None,
     record: slice = slice(0),
-    on_step: OnStep = lambda *_: None,
-    after_step: Callable[[int, Any, Tensor], Tensor] = lambda step, timestep, latents: latents,
+    progressed: Progressed | None = None,
+    on_window: OnWindow = lambda *_: None,
+    after_step: AfterStep = lambda step, timestep, done: done.latents,
 ) -> tuple[Tensor, Trajectory]:
     """Latents of a clip from noise. In every step all windows are predicted and averaged, then the scheduler moves on.
 
@@ -114,8 +137,9 @@ def denoise(
         condition: of one row, or with guidance of two, the unguided one first.
         held: what the first frames did in the clip before this one; they are the context in which this one goes on.
         record: the frames whose trajectory is wanted.
-        on_step: told the progress after each window.
-        after_step: given the step, its timestep and the latents after it; returns the latents to go on with.
+        progressed: from which to go on instead of the noise, if the scheduler can (`can_go_on`).
+        on_window: told the progress after each window.
+        after_step: returns the latents to go on with.
 
     Returns:
         Latents (1, 4, frames, height, width), float32, and the recorded trajectory.
@@ -125,15 +149,17 @@ def denoise(
     """
     scheduler.set_timesteps(sampling.steps, device=unet.device)
     latents = noise.to(unet.device, torch.float32) * scheduler.init_noise_sigma
+    states: tuple[Tensor, ...] = ()
+    if progressed is not None:
+        latents, states = progressed.latents.to(latents), progressed.states
     predictor = Predictor(unet, condition, guide, windows, sampling)
-    states = []
-    for step, timestep in enumerate(scheduler.timesteps):
+    for step, timestep in list(enumerate(scheduler.timesteps))[len(states) :]:
         latents = _hold(latents, held, step)
-        states.append(latents[:, :, record].clone())
+        states = (*states, latents[:, :, record].clone())
         scaled = scheduler.scale_model_input(latents, timestep)
-        prediction = predictor(step, timestep, scaled, lambda done: on_step(step, done, len(windows)))  # noqa: B023
+        prediction = predictor(step, timestep, scaled, partial(on_window, step))
         latents = scheduler.step(prediction, timestep, latents, return_dict=False)[0]
-        latents = after_step(step, timestep, latents)
+        latents = after_step(step, timestep, Progressed(latents, states))
     latents = _hold(latents, held, len(scheduler.timesteps))
     return latents, Trajectory((*states, latents[:, :, record].clone()))
 

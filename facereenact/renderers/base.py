@@ -43,3 +43,7 @@ class Renderer(Protocol):
             RGB uint8 pictures (height, width, 3).
         """
         ...
+
+    def forget(self) -> None:
+        """The pictures are safe: remove what was kept so that an interrupted rendering could go on."""
+        ...

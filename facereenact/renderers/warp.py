@@ -67,6 +67,9 @@ class WarpRenderer:
         frames: Iterable[DriverFrame | None] = repeat(None) if driver is None else driver
         return (self.render_frame(landmarks, frame) for landmarks, frame in zip(motion, frames, strict=False))
 
+    def forget(self) -> None:
+        """Nothing is kept."""
+
     def render_frame(self, landmarks: LandmarkSequence, driver: DriverFrame | None = None) -> Image:
         """The source with its landmarks at those of one frame."""
         pose = self.portrait.pose(landmarks)

@@ -1,0 +1,134 @@
+"""Opening the diffusion renderer as the settings say, on the checkpoints that are installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from checkpoints import locate
+from checkpoints.storage import read_record
+from facereenact.diffusion_settings import DiffusionSettings
+from facereenact.errors import InputError
+from facereenact.renderer_choice import FACE_CHECKPOINTS
+from facereenact.source import Source
+
+if TYPE_CHECKING:
+    import torch
+
+    from facereenact.renderers.diffusion import Diffusion, DiffusionRenderer
+
+
+def open_diffusion_renderer(
+    source: Source,
+    settings: DiffusionSettings,
+    *,
+    folder: Path,
+    crop_px: int | None,
+    on_progress: Callable[[str, int, int | None], None],
+) -> DiffusionRenderer:
+    """The renderer for one source.
+
+    Args:
+        folder: where it keeps what is done, so that an interrupted rendering goes on.
+        crop_px: see `DiffusionRenderer`.
+
+    Raises:
+        NotInstalledError: a checkpoint is missing.
+        InputError: a device that is not there, numbers that it cannot calculate with, or a damaged checkpoint.
+    """
+    from facereenact.networks import face_networks
+    from facereenact.renderers.diffusion import DiffusionRenderer
+
+    device = choose_device(settings.device)
+    dtype = choose_dtype(settings.dtype, device)
+    places = [locate(name, root=settings.checkpoints) for name in FACE_CHECKPOINTS]
+    weights = {place.name: {name: file.sha256 for name, file in read_record(place).items()} for place in places}
+    return DiffusionRenderer(
+        source.image,
+        face_networks(places[0], vae=places[1], image_encoder=places[2], dtype=dtype, device=device),
+        diffusion_of(settings, side_px(places[0])),
+        folder=folder,
+        weights={"files": weights, "dtype": str(dtype), "device": device.type},
+        matte=source.matte,
+        crop_px=crop_px,
+        on_progress=on_progress,
+    )
+
+
+def diffusion_of(settings: DiffusionSettings, side: int) -> Diffusion:
+    """How to use the networks, as the settings say."""
+    from facereenact.pipelines.presets import preset
+    from facereenact.renderers.diffusion import Diffusion
+
+    scheduler, sampling = preset(
+        settings.preset, scheduler=settings.scheduler, steps=settings.steps, guidance=settings.guidance
+    )
+    return Diffusion(
+        scheduler,
+        sampling,
+        window=settings.window,
+        overlap=settings.overlap,
+        seed=settings.seed,
+        head_scale=settings.head_scale,
+        mouth_scale=settings.mouth_scale,
+        side_px=side,
+        keep_background=settings.keep_background,
+    )
+
+
+def side_px(folder: Path) -> int:
+    """The side of the square that the networks were made for: 512, unless their folder says otherwise."""
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return 512
+    return 8 * int(config.get("denoising_unet", {}).get("sample_size", 64))
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device of the networks.
+
+    Raises:
+        InputError: it is not there.
+    """
+    import torch
+
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(wanted)
+    is_there = {
+        "cuda": lambda: (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available,
+    }.get(device.type, lambda: True)()
+    if not is_there:
+        raise InputError(f"--device {wanted}: there is no such device; `facereenact doctor` says what is there")
+    return device
+
+
+def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
+    """The numbers of the networks.
+
+    Raises:
+        InputError: the device does not calculate with them.
+    """
+    import torch
+
+    if wanted == "auto":
+        if device.type == "cpu":
+            return torch.bfloat16 if has_fast_bfloat16() else torch.float32
+        return torch.float16
+    if wanted == "float16" and device.type == "cpu":
+        raise InputError("--dtype float16 is for GPUs; use bfloat16 or float32 on a CPU")
+    dtype: torch.dtype = getattr(torch, wanted)
+    return dtype
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware; elsewhere it is slower than float32."""
+    import torch
+
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
