@@ -120,6 +120,11 @@ def find(checkpoint: str | Checkpoint) -> Checkpoint:
     return CATALOGUE[checkpoint]
 
 
+def classifier(*layers: int) -> tuple[str, ...]:
+    """The keys of the layers after the features, which no metric needs."""
+    return tuple(f"classifier.{layer}.{kind}" for layer in layers for kind in ("weight", "bias"))
+
+
 OPENSEEFACE = Checkpoint(
     name="openseeface",
     title="OpenSeeFace: face detection, 68 landmarks, gaze",
@@ -293,4 +298,123 @@ DWPOSE = Checkpoint(
     ),
 )
 
-CATALOGUE = {entry.name: entry for entry in (OPENSEEFACE, MOORE_FACE, MOORE_BODY, SD_VAE, IMAGE_ENCODER, DWPOSE)}
+ALEXNET = Checkpoint(
+    name="alexnet",
+    title="AlexNet, trained on ImageNet",
+    needed_by="LPIPS in evaluate",
+    licence=UNKNOWN,
+    source=Web(base="https://download.pytorch.org/models", page="https://download.pytorch.org/models"),
+    files=(
+        PublishedFile(
+            "alexnet-owt-7be5be79.pth",
+            bytes=244408911,
+            sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+            stored="alexnet.safetensors",
+            layout=Layout(("alexnet",), ignored=classifier(1, 4, 6)),
+        ),
+    ),
+)
+
+VGG16 = Checkpoint(
+    name="vgg16",
+    title="VGG-16, trained on ImageNet",
+    needed_by="LPIPS as the published tables measure it, in evaluate",
+    licence=UNKNOWN,
+    source=Web(base="https://download.pytorch.org/models", page="https://download.pytorch.org/models"),
+    files=(
+        PublishedFile(
+            "vgg16-397923af.pth",
+            bytes=553433881,
+            sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+            stored="vgg16.safetensors",
+            layout=Layout(("vgg16",), ignored=classifier(0, 3, 6)),
+        ),
+    ),
+)
+
+LPIPS = Checkpoint(
+    name="lpips",
+    title="LPIPS 0.1: weights of the features of AlexNet and VGG-16",
+    needed_by="LPIPS in evaluate",
+    licence="BSD-2-Clause",
+    source=Web(
+        base="https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1",
+        page="https://github.com/richzhang/PerceptualSimilarity/tree/master/lpips/weights/v0.1",
+    ),
+    folders=("lpips/weights/v0.1", "weights/v0.1"),
+    files=(
+        PublishedFile(
+            "alex.pth",
+            bytes=6009,
+            sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+            stored="alex.safetensors",
+            layout=Layout(("lpips_alex",)),
+        ),
+        PublishedFile(
+            "vgg.pth",
+            bytes=7289,
+            sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+            stored="vgg.safetensors",
+            layout=Layout(("lpips_vgg",)),
+            optional=True,
+        ),
+    ),
+)
+
+INCEPTION = Checkpoint(
+    name="inception-fid",
+    title="Inception of 2015-12-05 as TorchScript, the network of FID",
+    needed_by="FID in evaluate",
+    licence=UNKNOWN,
+    source=Web(
+        base="https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics",
+        page="https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics",
+    ),
+    files=(
+        PublishedFile(
+            "inception-2015-12-05.pt",
+            sha256="f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
+        ),
+    ),
+)
+
+I3D = Checkpoint(
+    name="i3d-fvd",
+    title="I3D of Kinetics-400 as TorchScript, the network of FVD",
+    needed_by="FVD in evaluate",
+    licence=UNKNOWN,
+    source=Hub("flateon/FVD-I3D-torchscript", revision="1c2d61711c52571ad617a1063e6fa691b212e184"),
+    files=(
+        PublishedFile(
+            "i3d_torchscript.pt",
+            bytes=51235320,
+            sha256="bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2",
+        ),
+    ),
+)
+
+ARCFACE = Checkpoint(
+    name="arcface",
+    title="ArcFace, IResNet-50 on WebFace600K (InsightFace buffalo_l)",
+    needed_by="CSIM in evaluate",
+    licence="non-commercial research only",
+    source=Hub(
+        "public-data/insightface", revision="33c1063c49c785b7652d3fd529f86fa4f149392b", folder="models/buffalo_l"
+    ),
+    folders=("models/buffalo_l", "buffalo_l"),
+    files=(
+        PublishedFile(
+            "w600k_r50.onnx",
+            bytes=174383860,
+            sha256="4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+        ),
+    ),
+)
+
+CATALOGUE = {
+    entry.name: entry
+    for entry in (
+        *(OPENSEEFACE, MOORE_FACE, MOORE_BODY, SD_VAE, IMAGE_ENCODER, DWPOSE),
+        *(ALEXNET, VGG16, LPIPS, INCEPTION, I3D, ARCFACE),
+    )
+}

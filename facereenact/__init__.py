@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from facereenact.diffusion_settings import DiffusionSettings as DiffusionSettings
     from facereenact.drive import DriveResult as DriveResult
     from facereenact.drive import drive as drive
+    from facereenact.evaluation.comparing import compare as compare
+    from facereenact.evaluation.report import Report as Report
+    from facereenact.evaluation.runner import evaluate as evaluate
+    from facereenact.evaluation.settings import EvaluateSettings as EvaluateSettings
+    from facereenact.preprocessing.run import preprocess as preprocess
+    from facereenact.preprocessing.settings import PreprocessSettings as PreprocessSettings
     from facereenact.settings import DriveSettings as DriveSettings
     from facereenact.track_settings import TrackSettings as TrackSettings
     from facereenact.tracking import track_video as track_video
@@ -23,9 +29,15 @@ _HOMES = {
     "DiffusionSettings": "facereenact.diffusion_settings",
     "DriveResult": "facereenact.drive",
     "DriveSettings": "facereenact.settings",
+    "EvaluateSettings": "facereenact.evaluation.settings",
     "LandmarkSequence": "landmarks",
+    "PreprocessSettings": "facereenact.preprocessing.settings",
+    "Report": "facereenact.evaluation.report",
     "TrackSettings": "facereenact.track_settings",
+    "compare": "facereenact.evaluation.comparing",
     "drive": "facereenact.drive",
+    "evaluate": "facereenact.evaluation.runner",
+    "preprocess": "facereenact.preprocessing.run",
     "track_video": "facereenact.tracking",
 }
 """Where each public name is defined."""
@@ -34,10 +46,16 @@ __all__ = [
     "DiffusionSettings",
     "DriveResult",
     "DriveSettings",
+    "EvaluateSettings",
     "LandmarkSequence",
+    "PreprocessSettings",
+    "Report",
     "TrackSettings",
     "__version__",
+    "compare",
     "drive",
+    "evaluate",
+    "preprocess",
     "track_video",
 ]
 

@@ -70,6 +70,8 @@ DIRECTIONS: dict[str, set[str]] = {
     "facereenact.pose_tools": MEDIA | {"facereenact.streams"},
     "facereenact.preprocessing": MEDIA
     | {"facereenact", "facereenact.console", "facereenact.settings", "facereenact.streams"},
+    "facereenact.bench_preprocessing": MEDIA
+    | {"facereenact.console", "facereenact.preprocessing", "facereenact.streams"},
     "facereenact.evaluation": MEDIA
     | {
         "facereenact",

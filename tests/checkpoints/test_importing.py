@@ -295,4 +295,8 @@ def test_every_layout_has_its_manifests() -> None:
         "moore-body/reference_unet.pth": 682,
         "sd-vae-ft-mse/diffusion_pytorch_model.safetensors": 248,
         "image-encoder/pytorch_model.bin": 392,
+        "alexnet/alexnet-owt-7be5be79.pth": 10,
+        "vgg16/vgg16-397923af.pth": 26,
+        "lpips/alex.pth": 5,
+        "lpips/vgg.pth": 5,
     }

@@ -1,0 +1,36 @@
+"""A comparison of two reports as one HTML file."""
+
+from __future__ import annotations
+
+from html import escape
+
+from facereenact.evaluation.comparing import Comparison, Difference
+from facereenact.evaluation.metric_names import describe, shown
+from facereenact.evaluation.report_html import page, table
+
+HEADER = ("metric", "A", "B", "B - A", "95 % interval", "clips", "B is")
+
+
+def html_comparison(comparison: Comparison) -> str:
+    """The whole page."""
+    names = "".join(
+        f"<li>{letter}: {escape(name)}</li>" for letter, name in zip("AB", (comparison.a, comparison.b), strict=True)
+    )
+    body = f"<h1>Comparison over {len(comparison.clips)} clips ({comparison.protocol})</h1><ul>{names}</ul>"
+    if comparison.left_out:
+        body += f"<p>Left out, as only one has them: {escape(', '.join(comparison.left_out))}.</p>"
+    return page("facereenact: comparison", body + table(HEADER, map(row, comparison.differences)))
+
+
+def row(difference: Difference) -> list[str]:
+    """One line of a table."""
+    name = difference.metric
+    interval = "-" if difference.low is None else f"{shown(name, difference.low)} to {shown(name, difference.high)}"
+    values = (difference.a, difference.b, difference.difference)
+    return [
+        describe(name).title,
+        *(shown(name, value) for value in values),
+        interval,
+        str(difference.clips),
+        "" if difference.verdict == "unknown" else difference.verdict,
+    ]
