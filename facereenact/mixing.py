@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -135,13 +136,25 @@ class Performance:
         if path is None or self.cast.settings.mouth == "painted" or not self.cast.drivers[path].shows_face:
             return None
         track = self.takes[path].track
-        pairs = zip(self.cast.drivers[path].images(), track.points, strict=False)
-        return (DriverFrame(*pair) for pair in in_step(pairs, track.timestamps_s, self.times_s))
+        frames = (DriverFrame(*pair) for pair in zip(self.cast.drivers[path].images(), track.points, strict=False))
+        return in_step(while_seen(frames, track.detected), track.timestamps_s, self.times_s)
 
     def main_images(self) -> Iterator[Image]:
         """The pictures of the main driver, one a frame."""
         main = self.cast.settings.main_driver
         return in_step(self.cast.drivers[main].images(), self.takes[main].track.timestamps_s, self.times_s)
+
+
+def while_seen(frames: Iterable[DriverFrame], detected: NDArray[np.bool_]) -> Iterator[DriverFrame]:
+    """As many frames; where one shows no face the last that does, before the first such frame that one."""
+    held: DriverFrame | None = None
+    waiting = 0
+    for frame, is_seen in zip(frames, detected, strict=False):
+        waiting += 1
+        held = frame if is_seen else held
+        if held is not None:
+            yield from repeat(held, waiting)
+            waiting = 0
 
 
 def open_cast(settings: DriveSettings) -> Cast:
