@@ -13,6 +13,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import nn
 from transformers import CLIPVisionModelWithProjection
+from transformers.utils import logging as transformers_logging
 
 from checkpoints.errors import InputError
 from facereenact.networks.denoising_unet import DenoisingUNet
@@ -70,7 +71,6 @@ class Networks:
 
     def load(self, name: str) -> Any:
         """A new instance."""
-        release_memory()
         return self.loaders[name]()
 
     @contextmanager
@@ -168,7 +168,9 @@ def _networks(
     def library(network: Any, path: Path, checkpoint: str, **options: Any) -> nn.Module:
         if not (path / "config.json").is_file():
             raise InputError(f"{path} has no config.json; run: facereenact checkpoints pull {checkpoint}")
+        transformers_logging.disable_progress_bar()  # for the second that reading takes
         loaded: nn.Module = network.from_pretrained(path, **options)
+        transformers_logging.enable_progress_bar()
         return loaded.to(device).requires_grad_(False).eval()
 
     loaders: dict[str, Callable[[], nn.Module]] = {
