@@ -17,6 +17,7 @@ from facereenact.source import Source
 if TYPE_CHECKING:
     import torch
 
+    from facereenact.networks import Networks
     from facereenact.renderers.diffusion import Diffusion, DiffusionRenderer
 
 
@@ -38,17 +39,17 @@ def open_diffusion_renderer(
         NotInstalledError: a checkpoint is missing.
         InputError: a device that is not there, numbers that it cannot calculate with, or a damaged checkpoint.
     """
-    from facereenact.networks import face_networks
     from facereenact.renderers.diffusion import DiffusionRenderer
 
     device = choose_device(settings.device)
     dtype = choose_dtype(settings.dtype, device)
-    places = [locate(name, root=settings.checkpoints) for name in FACE_CHECKPOINTS]
-    weights = {place.name: {name: file.sha256 for name, file in read_record(place).items()} for place in places}
+    weights = {
+        place.name: {name: file.sha256 for name, file in read_record(place).items()} for place in _places(settings)
+    }
     return DiffusionRenderer(
         source.image,
-        face_networks(places[0], vae=places[1], image_encoder=places[2], dtype=dtype, device=device),
-        diffusion_of(settings, side_px(places[0])),
+        open_networks(settings, dtype, device),
+        diffusion_of(settings, side_px_of(settings)),
         folder=folder,
         weights={"files": weights, "dtype": str(dtype), "device": device.type},
         matte=source.matte,
@@ -78,13 +79,29 @@ def diffusion_of(settings: DiffusionSettings, side: int) -> Diffusion:
     )
 
 
-def side_px(folder: Path) -> int:
+def open_networks(settings: DiffusionSettings, dtype: torch.dtype, device: torch.device) -> Networks:
+    """The networks, of which none is read yet.
+
+    Raises:
+        NotInstalledError: a checkpoint is missing.
+    """
+    from facereenact.networks import face_networks
+
+    face, vae, image_encoder = _places(settings)
+    return face_networks(face, vae=vae, image_encoder=image_encoder, dtype=dtype, device=device)
+
+
+def side_px_of(settings: DiffusionSettings) -> int:
     """The side of the square that the networks were made for: 512, unless their folder says otherwise."""
     try:
-        config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        config: dict[str, Any] = json.loads((_places(settings)[0] / "config.json").read_text("utf-8"))
+    except FileNotFoundError:
         return 512
-    return 8 * int(config.get("denoising_unet", {}).get("sample_size", 64))
+    return 8 * int(config["denoising_unet"]["sample_size"])
+
+
+def _places(settings: DiffusionSettings) -> list[Path]:
+    return [locate(name, root=settings.checkpoints) for name in FACE_CHECKPOINTS]
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -38,6 +38,7 @@ class Driver(Protocol):
     path: Path
     rate: Fraction
     is_still: bool
+    frame_count: int | None  # None where it shows only when it is read
     audio: Path | None  # the file whose sound belongs to the motion
     shows_face: bool  # whether `images` are pictures of the face, not only its points
 
@@ -72,7 +73,8 @@ class VideoDriver:
         self.path = path
         self._face = settings.driver_face if path == settings.main_driver else "largest"
         self.rate = self._reader.info.rate
-        self.is_still = self._reader.info.frame_count == 1
+        self.frame_count = self._reader.info.frame_count
+        self.is_still = self.frame_count == 1
         self.audio = path if self._reader.info.has_audio else None
 
     def track(self, progress: Progress) -> LandmarkSequence:
@@ -116,7 +118,8 @@ class LandmarkDriver:
     def __init__(self, path: Path, settings: DriveSettings) -> None:
         self.path = path
         self._sequence = _trimmed(load_landmarks(path), path, settings)
-        self.is_still = len(self._sequence) == 1
+        self.frame_count = len(self._sequence)
+        self.is_still = self.frame_count == 1
         self.rate = settings.fps or _mean_rate(self._sequence)
 
     def track(self, progress: Progress) -> LandmarkSequence:

@@ -34,6 +34,13 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.renderers",
         "facereenact.source",
     },
+    "facereenact.planning": {
+        "facereenact.diffusion",
+        "facereenact.mixing",
+        "facereenact.renderer_choice",
+        "facereenact.renderers",
+        "facereenact.settings",
+    },
     "facereenact.tiny_model": MODELS | {"checkpoints"},
     "facereenact.streams": set(),
     "facereenact.sidecar": {"facereenact"},
@@ -85,6 +92,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.streams",
     },
     "facereenact.training": MEDIA | MODELS | {"facereenact", "facereenact.preprocessing"},
+    "facereenact.bench_diffusion": MODELS | {"facereenact.console"},
     "facereenact.bench": MEDIA
     | {
         "facereenact",
@@ -110,6 +118,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.drive",
         "facereenact.evaluation",
         "facereenact.landmark_tools",
+        "facereenact.planning",
         "facereenact.pose_tools",
         "facereenact.preprocessing",
         "facereenact.settings",

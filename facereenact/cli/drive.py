@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from facereenact.drive import DriveResult
+    from facereenact.planning import DrivePlan
 
 
 @click.command(cls=SectionedCommand)
 @dataclass_options(DriveSettings, name="settings")
 @dataclass_options(DiffusionSettings, name="diffusion", section="Diffusion renderer")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done and how long it would take.")
 @common_options
-def drive(settings: DriveSettings, diffusion: DiffusionSettings) -> None:
+def drive(settings: DriveSettings, diffusion: DiffusionSettings, dry_run: bool) -> None:
     """Animate a face with the motion of a video.
 
     The face of the source moves its head, eyes and mouth as the driver does; it keeps its own shape. The sound of the
@@ -35,10 +37,16 @@ def drive(settings: DriveSettings, diffusion: DiffusionSettings) -> None:
     facereenact drive -s face.png -d talk.mp4 --parts mouth
     facereenact drive -s face.png --head-driver nod.mp4 --mouth-driver talk.mp4
     """
+    settings = replace(settings, diffusion=diffusion)
+    if dry_run:
+        from facereenact.planning import plan
+
+        show_plan(plan(settings))
+        return
     from facereenact.drive import drive as run
 
     with ProgressBars() as bars:
-        result = run(replace(settings, diffusion=diffusion), progress=bars)
+        result = run(settings, progress=bars)
     show(result)
 
 
@@ -103,3 +111,31 @@ def show(result: DriveResult) -> None:
     for name, value in rows.items():
         if value:
             click.echo(f"{name:<10}{value}")
+
+
+def show_plan(plan: DrivePlan) -> None:
+    """The same for what would be done."""
+    length = f"{plan.frames}" if plan.frames else "unknown before the driver is read"
+    rows = {
+        "output": str(plan.output),
+        "renderer": f"{plan.renderer} ({plan.renderer_reason})",
+        "frames": f"{length}, {float(plan.rate):.5g} per second",
+    }
+    if plan.estimate is not None:
+        cost = plan.estimate
+        rows |= {
+            "networks": f"{plan.dtype} on {plan.device}"
+            + (f", {cost.gpu_bytes / 2**30:.1f} GiB of its memory" if cost.gpu_bytes else ""),
+            "work": f"{cost.chunks} chunks, {cost.windows} windows, {cost.steps} steps",
+            "time": f"about {readable_time(cost.total_s)}: denoising {readable_time(cost.denoising_s)}, "
+            f"decoding {readable_time(cost.decoding_s)}" + ("" if plan.frames else " for one window"),
+        }
+    for name, value in rows.items():
+        click.echo(f"{name:<10}{value}")
+
+
+def readable_time(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s"

@@ -1,0 +1,85 @@
+"""How long a rendering will take, from one measured step."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from facereenact.networks import Networks
+from facereenact.pipelines.base import decoded, noise_for
+from facereenact.pipelines.sampling import Predictor
+from facereenact.pipelines.source import EncodedSource, reference_features, source_condition
+from facereenact.renderers.chunks import chunks_of
+from facereenact.renderers.diffusion import Diffusion, windows_of
+
+CPU_FRAMES = 1  # measured instead of a whole window, which would take minutes
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a rendering will cost."""
+
+    chunks: int
+    windows: int  # in each step, of all chunks together
+    steps: int
+    denoising_s: float
+    decoding_s: float
+    gpu_bytes: int  # at most in use while measured; 0 on a CPU
+
+    @property
+    def total_s(self) -> float:
+        return self.denoising_s + self.decoding_s
+
+
+@torch.inference_mode()
+def estimate(networks: Networks, diffusion: Diffusion, frames: int) -> Estimate:
+    """Measure one prediction and one decoded frame, and count how many there will be."""
+    chunks = chunks_of(frames, context=diffusion.context)
+    windows = [windows_of(chunk, chunks, diffusion) for chunk in chunks]
+    denoised = sum(len(window) for each in windows for window in each)
+    seconds_per_frame, gpu_bytes = _prediction_s(networks, diffusion, min(frames, diffusion.window))
+    return Estimate(
+        chunks=len(chunks),
+        windows=sum(map(len, windows)),
+        steps=diffusion.sampling.steps,
+        denoising_s=seconds_per_frame * denoised * diffusion.sampling.steps,
+        decoding_s=_decoding_s(networks, diffusion) * frames,
+        gpu_bytes=gpu_bytes,
+    )
+
+
+def _prediction_s(networks: Networks, diffusion: Diffusion, window: int) -> tuple[float, int]:
+    """Seconds of one step for each frame of a window, with guidance if there is any, and memory on the GPU."""
+    size = (diffusion.side_px, diffusion.side_px)
+    is_guided = diffusion.sampling.guided
+    with networks.use("reference_net", "denoising_unet") as loaded:
+        reference_net, unet = loaded
+        is_gpu = unet.device.type == "cuda"
+        frames = window if is_gpu else min(window, CPU_FRAMES)
+        embeds = torch.zeros(1, 1, unet.config.cross_attention_dim)
+        source = EncodedSource(torch.zeros(noise_for(1, size)[:, :, 0].shape), embeds)
+        reference = reference_features(reference_net, source, guided=is_guided, unguided="zero latents")
+        condition = source_condition(unet, source, reference, guided=is_guided)
+        channels = unet.config.block_out_channels[0]
+        guide = torch.zeros(1, channels, frames, size[1] // 8, size[0] // 8, device=unet.device, dtype=unet.dtype)
+        predictor = Predictor(unet, condition, lambda _: guide, [range(frames)], diffusion.sampling)
+        latents = noise_for(frames, size).to(unet.device)
+        for _ in range(2):  # the first call also prepares kernels
+            start = time.perf_counter()
+            predictor(0, torch.tensor(999), latents, lambda _: None)
+            if is_gpu:
+                torch.cuda.synchronize()
+            seconds = time.perf_counter() - start
+        gpu_bytes = torch.cuda.max_memory_allocated() if is_gpu else 0
+        del reference_net, unet, reference, condition, predictor
+    return seconds / frames, gpu_bytes
+
+
+def _decoding_s(networks: Networks, diffusion: Diffusion) -> float:
+    with networks.use("vae") as loaded:
+        start = time.perf_counter()
+        for _ in decoded(loaded[0], noise_for(1, (diffusion.side_px, diffusion.side_px))):
+            pass
+        return time.perf_counter() - start
