@@ -117,10 +117,11 @@ def choose_device(wanted: str) -> torch.device:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     device = torch.device(wanted)
-    is_there = {
-        "cuda": lambda: (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available,
-    }.get(device.type, lambda: True)()
+    is_there = True
+    if device.type == "cuda":
+        is_there = (device.index or 0) < torch.cuda.device_count()
+    elif device.type == "mps":
+        is_there = torch.backends.mps.is_available()
     if not is_there:
         raise InputError(f"--device {wanted}: there is no such device; `facereenact doctor` says what is there")
     return device

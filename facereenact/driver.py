@@ -73,7 +73,7 @@ class VideoDriver:
         self.path = path
         self._face = settings.driver_face if path == settings.main_driver else "largest"
         self.rate = self._reader.info.rate
-        self.frame_count = self._reader.info.frame_count
+        self.frame_count: int | None = self._reader.info.frame_count
         self.is_still = self.frame_count == 1
         self.audio = path if self._reader.info.has_audio else None
 
@@ -118,7 +118,7 @@ class LandmarkDriver:
     def __init__(self, path: Path, settings: DriveSettings) -> None:
         self.path = path
         self._sequence = _trimmed(load_landmarks(path), path, settings)
-        self.frame_count = len(self._sequence)
+        self.frame_count: int | None = len(self._sequence)
         self.is_still = self.frame_count == 1
         self.rate = settings.fps or _mean_rate(self._sequence)
 

@@ -118,5 +118,5 @@ def _config(networks: Mapping[str, nn.Module]) -> dict[str, Any]:
     if len(networks) == 1:
         (network,) = networks.values()
         config = network.config
-        return config.to_dict() if isinstance(config, CLIPVisionConfig) else dict(config)  # type: ignore[arg-type, call-overload]
+        return config.to_dict() if isinstance(config, CLIPVisionConfig) else dict(config)  # type: ignore[arg-type]
     return {"denoising_unet": UNET, "reference_net": UNET, "head_guider": GUIDER, "mouth_guider": GUIDER}

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from facereenact.networks.feed_forward import FeedForward
+from facereenact.networks.memory import release_memory
 
 # oneDNN's products as torch.compile calls them on a CPU. Without it, torch reorders the weights in every call, which
 # takes longer than the product where a picture is small, and writes biases and activations in passes of their own.
 OPERATORS = ("_linear_pointwise", "_convolution_pointwise", "_reorder_linear_weight", "_reorder_convolution_weight")
 TYPES = (torch.float32, torch.bfloat16)
+RELEASED_BYTES = 1 << 28  # of plain weights, after which their memory is given back
 
 
 def pack(network: nn.Module) -> None:
@@ -27,9 +29,16 @@ def pack(network: nn.Module) -> None:
     del parameters  # each is freed as soon as it is packed
     if not fits or not _has_operators():
         return
+    replaced_bytes = 0
     for kind, packed in PACKED:
         for name in [name for name, module in network.named_modules() if isinstance(module, kind)]:
-            network.set_submodule(name, packed(network.get_submodule(name)))
+            plain = network.get_submodule(name)
+            replaced_bytes += sum(each.nbytes for each in plain.parameters())
+            network.set_submodule(name, packed(plain))
+            del plain
+            if replaced_bytes > RELEASED_BYTES:  # what is freed lies between what is kept, where nothing large fits
+                release_memory()
+                replaced_bytes = 0
 
 
 def _has_operators() -> bool:

@@ -168,9 +168,9 @@ def _networks(
     def library(network: Any, path: Path, checkpoint: str, **options: Any) -> nn.Module:
         if not (path / "config.json").is_file():
             raise InputError(f"{path} has no config.json; run: facereenact checkpoints pull {checkpoint}")
-        transformers_logging.disable_progress_bar()  # for the second that reading takes
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         loaded: nn.Module = network.from_pretrained(path, **options)
-        transformers_logging.enable_progress_bar()
+        transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
         return loaded.to(device).requires_grad_(False).eval()
 
     loaders: dict[str, Callable[[], nn.Module]] = {

@@ -104,8 +104,8 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
 def decoded(vae: AutoencoderKL, latents: Tensor) -> Iterator[Tensor]:
     """The frames (3, height, width), 0 to 1, of latents (1, 4, frames, height / 8, width / 8), one at a time."""
     with torch.inference_mode():
-        for each in latents[0].split(1, dim=1):
-            maps = each.transpose(0, 1).to(vae.device, vae.dtype) / vae.config.scaling_factor
+        for each in latents[0].unbind(dim=1):
+            maps = each[None].to(vae.device, vae.dtype) / vae.config.scaling_factor
             yield (vae.decode(maps).sample[0] / 2 + 0.5).clamp(0, 1)
 
 

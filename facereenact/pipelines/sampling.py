@@ -212,7 +212,7 @@ class Predictor:
                 )
             on_window(done)
         average = total / count[:, None, None]
-        return guided(*average.split(1), sampling=self._sampling) if is_guided else average
+        return guided(*average.chunk(2), sampling=self._sampling) if is_guided else average
 
     def _groups(self) -> list[list[int]]:
         """The numbers of windows that are predicted at once: neighbours of equal length."""
