@@ -1,0 +1,168 @@
+"""The person taken apart into sheets that move over each other: trunk, upper arms, forearms with hands.
+
+Neighbouring sheets share the picture around the joint between them, so that it does not open when they move; what one
+sheet hides of another is filled in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from facereenact.renderers.background import fill_behind
+from facereenact.renderers.body_limbs import FOREARM_PARTS, PART_COUNT, TRUNK, UPPER_ARM_PARTS, Limbs
+from facereenact.renderers.body_parts import Labels, label_parts
+from facereenact.renderers.body_skeleton import FOREARMS, UPPER_ARMS
+
+Float = NDArray[np.float32]
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+BELOW = 0.8  # half width of what goes on below another part, half widths of the part
+UNDER_ARM = 0.06  # how much of a torso an arm beside it hides, shoulder widths
+TEXTURE = (0.3, 0.05, 0.05, 0.05, 0.05)  # how far each part is continued with its texture, of its shorter side
+CLEAR = 0.1  # share of the person from which a pixel tells its colour
+BEYOND = 0.3  # how far the person goes on past the border of the picture, of the picture's longer side
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """One part of the person, cut out, with what others hide of it filled in."""
+
+    part: int  # see `body_limbs`
+    rgba: Image  # (height, width, 4)
+    origin: NDArray[np.int64]  # (2,) source pixel of the first of them, may be negative
+    shown: Mask  # (height, width) where it shows the picture as it is
+
+
+def cut_sheets(image: Image, matte: Float, limbs: Limbs) -> list[Sheet]:
+    """The sheets of a person, back to front; a part that the picture does not show has none.
+
+    Args:
+        image: (height, width, 3) RGB, the person's own colours also where the background shines through.
+        matte: (height, width) 0 to 1, what belongs to the person.
+        limbs: the bones.
+    """
+    labels, covered = label_parts(image, matte, limbs)
+    parts = _soft_parts(image, labels)
+    own, shown = _shared(parts, limbs)
+    hidden = _hidden(parts, limbs, matte > 0.5, covered)
+    behind = [part for part, is_covered in zip(UPPER_ARM_PARTS, covered, strict=True) if is_covered]
+    sheets = []
+    for part in (*behind, *(part for part in range(PART_COUNT) if part not in behind)):
+        seen = own[part] * matte
+        if (seen > 0.5).any():
+            alike = parts[part] > 0.5
+            if part in UPPER_ARM_PARTS:  # below a sleeve it goes on with the skin of the forearm
+                alike |= parts[FOREARM_PARTS[UPPER_ARM_PARTS.index(part)]] > 0.5
+            sheets.append(_sheet(part, image, shown[part], alike, matte, np.maximum(seen, hidden[part] * matte)))
+    return sheets
+
+
+def _soft_parts(image: Image, labels: Labels) -> Float:
+    """(parts, height, width) the share of each part in a pixel, with edges where the picture has them."""
+    size = (image.shape[1], image.shape[0])
+    radius = max(2, round(1.5 * size[0] / labels.shape[1]))
+    shares = []
+    for part in range(PART_COUNT):
+        coarse = cv2.resize((labels == part).astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+        soft = cv2.ximgproc.guidedFilter(image, coarse, radius, 60.0)
+        shares.append(np.clip(1.6 * soft - 0.3, 0, 1))
+    total = np.maximum(np.sum(shares, axis=0), 1e-3)
+    return np.asarray(np.stack(shares) / total, np.float32)
+
+
+def _shared(parts: Float, limbs: Limbs) -> tuple[Float, NDArray[np.bool_]]:
+    """The parts, each with what it shares with its neighbours around joints; where each shows the picture as it is."""
+    own, shown = parts.copy(), parts > 0.5
+    for side in (0, 1):
+        upper, fore = UPPER_ARM_PARTS[side], FOREARM_PARTS[side]
+        for bone, pair, share in (
+            (UPPER_ARMS[side], (TRUNK, upper), 1.0),
+            (FOREARMS[side], (upper, fore), limbs.skeleton.straightness(side)),
+        ):
+            if not limbs.segments[pair[1]]:
+                continue
+            disc = _disc(limbs.pivots[bone], share * limbs.joint_px(pair[1]), parts.shape[1:])
+            both = parts[pair[0]] + parts[pair[1]]
+            for part in pair:
+                own[part] = np.maximum(own[part], disc * both)
+                shown[part] |= (disc > 0) & (both > 0.5)
+    return own, shown
+
+
+def _disc(centre: NDArray[Any], radius: float, shape: tuple[int, ...]) -> Float:
+    """(height, width) 1 inside a circle, 0 outside, soft over a fifth of its radius."""
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    distance = np.hypot(columns - centre[0], rows - centre[1])
+    return np.clip(5 * (1 - distance / max(radius, 1e-3)), 0, 1).astype(np.float32)
+
+
+def _hidden(parts: Float, limbs: Limbs, person: Mask, covered: tuple[bool, bool]) -> Float:
+    """(parts, height, width) 0 to 1 where a part goes on below one that lies on it."""
+    size = (parts.shape[2], parts.shape[1])
+    hidden = np.zeros(parts.shape, bool)
+    for side in (0, 1):
+        upper, fore = UPPER_ARM_PARTS[side], FOREARM_PARTS[side]
+        if limbs.segments[upper]:
+            away_px = limbs.distance(upper, size) * limbs.radius_px[upper]
+            hidden[upper] = (away_px < BELOW * limbs.radius_px[fore]) & (parts[fore] > 0.3)
+            if covered[side]:
+                hidden[upper] |= (away_px < BELOW * limbs.radius_px[upper]) & (parts[TRUNK] > 0.3)
+    trunk = (parts[TRUNK] > 0.5) & person
+    reach_px = float(limbs.radius_px[list(FOREARM_PARTS)].max())
+    away_px = ndimage.distance_transform_edt(~trunk)
+    closed = ndimage.distance_transform_edt(away_px <= reach_px) > reach_px
+    hidden[TRUNK] = closed | ndimage.binary_fill_holes(trunk)
+    rows, columns = np.ogrid[: size[1], : size[0]]
+    for side, bone in enumerate(UPPER_ARMS):
+        if limbs.segments[UPPER_ARM_PARTS[side]] and not covered[side]:
+            pivot = limbs.pivots[bone]
+            down = np.hypot(columns - pivot[0], rows - pivot[1]) / limbs.skeleton.length(bone)
+            reach = UNDER_ARM * limbs.skeleton.width_px * np.clip(1.4 - 2 * down, 0, 1)
+            hidden[TRUNK] |= (away_px < reach) & (parts[UPPER_ARM_PARTS[side]] > 0.5)
+    for mask in hidden:
+        mask[:] = ndimage.binary_dilation(mask & person, iterations=2) & person
+    return np.stack([cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0) for mask in hidden])
+
+
+def _box(mask: Mask, *, square: bool) -> tuple[slice, slice]:
+    """The rows and columns around what is true; a square where colours are to spread far along it."""
+    places = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
+    least = max(int(np.ptp(place)) for place in places) if square else 0
+    grow = [max(2, (least - int(np.ptp(place))) // 2) for place in places]
+    first, last = ([int(place[end]) for place in places] for end in (0, -1))
+    return (
+        slice(max(first[0] - grow[0], 0), last[0] + grow[0] + 1),
+        slice(max(first[1] - grow[1], 0), last[1] + grow[1] + 1),
+    )
+
+
+def _sheet(part: int, image: Image, shown: Mask, alike: Mask, matte: Float, alpha: Float) -> Sheet:
+    """The picture of one part, continued past the borders of the picture.
+
+    Args:
+        part: which.
+        image: (height, width, 3).
+        shown: (height, width) where it shows the picture as it is.
+        alike: (height, width) what the rest is filled from.
+        matte: (height, width) what belongs to the person.
+        alpha: (height, width) what belongs to the part.
+    """
+    pad = round(BEYOND * max(image.shape[:2]))
+    sides = (pad, pad, pad, pad)
+    alpha = np.asarray(cv2.copyMakeBorder(alpha, *sides, cv2.BORDER_REPLICATE), np.float32)
+    box = _box(alpha > 0.01, square=part != TRUNK)
+    inner = cv2.erode((alike & (matte > 0.95)).astype(np.uint8), np.ones((5, 5)))
+    layers = np.dstack([image, shown, shown & (matte > CLEAR), inner if inner.any() else shown])
+    layers = np.asarray(cv2.copyMakeBorder(layers, *sides, cv2.BORDER_REFLECT_101)[box], np.uint8)
+    picture, as_is, tells, firm = layers[..., :3], layers[..., 3] > 0, layers[..., 4] > 0, layers[..., 5] > 0
+    filled = fill_behind(np.ascontiguousarray(picture), ~firm, TEXTURE[part] * min(firm.shape))
+    colours = np.where(tells[..., None], picture, filled)
+    rgba = np.dstack([colours, np.round(alpha[box] * 255).astype(np.uint8)])
+    return Sheet(part, rgba, np.array([box[1].start - pad, box[0].start - pad]), as_is)

@@ -1,0 +1,141 @@
+"""The body renderer without weights: the person, cut into sheets that are skinned to bones, over what was behind."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facereenact.errors import InputError
+from facereenact.renderers.body_layers import BEYOND, cut_sheets
+from facereenact.renderers.body_limbs import TRUNK, Limbs
+from facereenact.renderers.body_matte import estimate_matte, separate
+from facereenact.renderers.body_mesh import BodyMesh, SheetMesh
+from facereenact.renderers.body_pose import pose_bones
+from facereenact.renderers.body_skeleton import HEAD, Skeleton
+from facereenact.renderers.raster import over, rasterise
+
+Image = NDArray[np.uint8]
+Array = NDArray[np.floating[Any]]
+
+CELL = 0.035  # of the mesh, shoulder widths
+LEAST_CELL_PX = 4.0
+NOWHERE = np.float32(-9)  # where nothing is drawn, the sampling map points out of the sheet
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class HeadPicture:
+    """The head with another expression, in its own place in the source picture; see `body_head`."""
+
+    rgba: Image  # (height, width, 4), cut out like `BodyWarp.person`
+    origin: tuple[int, int]  # source pixel x, y of the first of them
+
+
+class BodyWarp:
+    """Animates a person by bending the picture.
+
+    Args:
+        image: (height, width, 3) RGB uint8 source.
+        points: (134, 2) the person's points in it, pixels, in the order of `body.types`.
+        scores: (134,) how sure they are; what is below `body.types.VISIBLE` is unknown.
+        matte: (height, width) 0 to 1, what belongs to the person; by default it is estimated.
+
+    Raises:
+        InputError: the points do not show both shoulders, or nobody can be cut out.
+    """
+
+    def __init__(self, image: Image, points: Array, scores: Array, *, matte: NDArray[np.float32] | None = None) -> None:
+        skeleton = Skeleton(points, scores)
+        if matte is None:
+            matte = estimate_matte(image, skeleton)
+        self._behind, own = separate(image, matte, skeleton)
+        self.person = np.dstack([own, np.round(matte * 255).astype(np.uint8)])  # (height, width, 4), cut out
+        self._limbs = Limbs(skeleton, matte)
+        step_px = max(LEAST_CELL_PX, CELL * skeleton.width_px)
+        sheets = cut_sheets(own, matte, self._limbs)
+        if TRUNK not in (sheet.part for sheet in sheets):
+            raise InputError("the person cannot be told from the background: take a source picture with a plainer one")
+        self._mesh = BodyMesh(sheets, self._limbs, step_px=step_px)
+        self._hem = self._lower_end(matte)
+        self._warned = False
+
+    def render_frame(self, points: Array, scores: Array, *, head: HeadPicture | None = None) -> Image:
+        """The source with the person's points elsewhere.
+
+        Args:
+            points: (134, 2) retargeted, pixels of the source.
+            scores: (134,) a limb that is not seen stays as it is on the one it hangs on.
+            head: drawn in place of the source's own head; it moves with the body.
+        """
+        vertices, _ = self._placed(points, scores)
+        canvas = self._behind.copy()
+        for mesh in self._mesh.meshes:
+            if head is not None and mesh.sheet.part == TRUNK:
+                mesh = _with_head(mesh, head)
+            _draw(canvas, mesh, vertices[mesh.vertices])
+        return canvas
+
+    def head_placement(self, points: Array, scores: Array) -> NDArray[np.float64]:
+        """(2, 3) the similarity with which `render_frame` carries the head, from source to output pixels."""
+        return self._placed(points, scores)[1]
+
+    def _placed(self, points: Array, scores: Array) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """The vertices (n, 2), output pixels, and the way of the head (2, 3)."""
+        pose = pose_bones(self._limbs, points, scores)
+        vertices, head = self._mesh.deform(pose), pose.matrices()[HEAD]
+        lifted_px = self._bottom - float(vertices[self._hem, 1].min()) if len(self._hem) else 0.0
+        if lifted_px > 0:  # the picture ends where the person's lower end would come into view
+            vertices[:, 1] += lifted_px
+            head[1, 2] += lifted_px
+        if (pose.clamped or lifted_px > 0) and not self._warned:
+            self._warned = True
+            log.warning("the driver moves farther than one picture can show; where it does, the person is held back")
+        return vertices, head
+
+    def _lower_end(self, matte: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The vertices at the lower end of a person whom the picture's lower border cuts off."""
+        self._bottom = float(matte.shape[0])
+        columns = np.flatnonzero(matte[-1] > 0.5)
+        if not len(columns):
+            return np.zeros(0, int)
+        trunk = next(mesh for mesh in self._mesh.meshes if mesh.sheet.part == TRUNK)
+        x, y = self._mesh.points[trunk.vertices].T
+        end = self._bottom + 0.9 * BEYOND * max(matte.shape)
+        row = y[y <= end].max()
+        inside = (y == row) & (x > columns[0]) & (x < columns[-1])
+        return np.asarray(np.flatnonzero(inside) + trunk.vertices.start)
+
+
+def _with_head(mesh: SheetMesh, head: HeadPicture) -> SheetMesh:
+    """The trunk with another head, where the trunk shows the picture as it is."""
+    sheet = mesh.sheet
+    low = np.array(head.origin) - sheet.origin
+    size = np.array(head.rgba.shape[1::-1])
+    first, last = np.maximum(low, 0), np.minimum(low + size, sheet.rgba.shape[1::-1])
+    if (last <= first).any():
+        return mesh
+    there = (slice(first[1], last[1]), slice(first[0], last[0]))
+    here = (slice(first[1] - low[1], last[1] - low[1]), slice(first[0] - low[0], last[0] - low[0]))
+    rgba = sheet.rgba.copy()
+    rgba[there] = np.where(sheet.shown[there][..., None], head.rgba[here], rgba[there])
+    return replace(mesh, sheet=replace(sheet, rgba=rgba))
+
+
+def _draw(canvas: Image, mesh: SheetMesh, target: NDArray[np.float32]) -> None:
+    """Lay a sheet over a picture, its vertices (n, 2) at their places."""
+    low = np.maximum(np.floor(target.min(axis=0)).astype(int), 0)
+    high = np.minimum(np.ceil(target.max(axis=0)).astype(int) + 1, canvas.shape[1::-1])
+    if (high <= low).any():
+        return
+    maps = np.full((3, high[1] - low[1], high[0] - low[0]), NOWHERE, np.float32)
+    maps[2] = np.inf
+    rasterise(target - low.astype(np.float32), mesh.depth, mesh.source, mesh.triangles, maps)
+    layer = cv2.remap(mesh.sheet.rgba, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    part = canvas[low[1] : high[1], low[0] : high[0]]
+    part[:] = over(np.asarray(layer, np.uint8), part)

@@ -1,0 +1,179 @@
+"""Which pixel belongs to which part of a person, the sheets cut from them, and what is filled in behind."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+
+from body.types import LEFT_ELBOW, LEFT_WRIST, NECK, RIGHT_ELBOW, RIGHT_HIP, RIGHT_KNEE, RIGHT_SHOULDER, RIGHT_WRIST
+from facereenact.renderers.body_background import fill_by_patches
+from facereenact.renderers.body_layers import Sheet, cut_sheets
+from facereenact.renderers.body_limbs import FOREARM_PARTS, TRUNK, UPPER_ARM_PARTS, Limbs
+from facereenact.renderers.body_matte import estimate_matte, separate
+from facereenact.renderers.body_mesh import BodyMesh
+from facereenact.renderers.body_parts import label_parts
+from facereenact.renderers.body_pose import pose_bones
+from facereenact.renderers.body_skeleton import CHEST, FOREARMS, HEAD, PELVIS, SHINS, UPPER_ARMS, Skeleton
+from tests.facereenact.renderers.drawn_person import SHIRT, SKIN, Drawn, person, psnr_db, turned
+from tests.faces import astronaut
+
+
+@cache
+def drawn(*, trunk_over_left_arm: bool = False) -> Drawn:
+    return person(trunk_over_left_arm=trunk_over_left_arm)
+
+
+def limbs(of: Drawn) -> Limbs:
+    return Limbs(Skeleton(of.points, of.scores), of.matte)
+
+
+@cache
+def sheets(*, trunk_over_left_arm: bool = False) -> list[Sheet]:
+    of = drawn(trunk_over_left_arm=trunk_over_left_arm)
+    return cut_sheets(of.image, of.matte, limbs(of))
+
+
+def test_every_pixel_goes_to_the_part_whose_bone_it_is_near() -> None:
+    labels, covered = label_parts(drawn().image, drawn().matte, limbs(drawn()))
+    scale = np.array(labels.shape[::-1]) / drawn().image.shape[1::-1]
+
+    def at(x: float, y: float) -> int:
+        column, row = np.round(np.array([x, y]) * scale).astype(int)
+        return int(labels[row, column])
+
+    points = drawn().points
+    for side, (elbow, wrist) in enumerate(((RIGHT_ELBOW, RIGHT_WRIST), (LEFT_ELBOW, LEFT_WRIST))):
+        assert at(*(points[elbow] + points[wrist]) / 2) == FOREARM_PARTS[side]
+        assert at(*(0.6 * points[elbow] + 0.4 * points[NECK + 1 + 3 * side])) == UPPER_ARM_PARTS[side]
+    for place in ((144, 160), (144, 70), *points[[RIGHT_HIP, RIGHT_KNEE]]):
+        assert at(*place) == TRUNK
+    assert covered == (False, False)
+
+
+def test_an_arm_behind_the_trunk_is_recognised_and_drawn_first() -> None:
+    of = drawn(trunk_over_left_arm=True)
+    assert label_parts(of.image, of.matte, limbs(of))[1] == (False, True)
+    assert [sheet.part for sheet in sheets(trunk_over_left_arm=True)] == [2, TRUNK, 1, 3, 4]
+    assert [sheet.part for sheet in sheets()] == [TRUNK, 1, 2, 3, 4]
+
+
+def test_a_covered_arm_goes_on_below_the_trunk_with_its_own_colour() -> None:
+    sheet = next(sheet for sheet in sheets(trunk_over_left_arm=True) if sheet.part == UPPER_ARM_PARTS[1])
+    row, column = np.array([142, 184]) - sheet.origin[::-1]
+    assert sheet.rgba[row, column, 3] == 255
+    np.testing.assert_allclose(sheet.rgba[row, column, :3], SKIN, atol=25)
+
+
+def test_sheets_show_the_picture_as_it_is_and_together_all_of_the_person() -> None:
+    together = np.zeros(drawn().matte.shape)
+    for sheet in sheets():
+        rows, columns = np.nonzero(sheet.shown & (sheet.rgba[..., 3] == 255))
+        y, x = rows + sheet.origin[1], columns + sheet.origin[0]
+        inside = (y >= 0) & (x >= 0) & (y < together.shape[0]) & (x < together.shape[1])
+        rows, columns, y, x = rows[inside], columns[inside], y[inside], x[inside]
+        np.testing.assert_array_equal(sheet.rgba[rows, columns, :3], drawn().image[y, x])
+        together[y, x] = 1
+    core = cv2.erode(drawn().matte, np.ones((3, 3))) > 0
+    assert together[core].mean() > 0.98
+
+
+def test_the_trunk_goes_on_below_a_hand() -> None:
+    of = person()
+    points = of.points.copy()
+    points[RIGHT_ELBOW], points[RIGHT_WRIST] = (96, 176), (140, 170)
+    image = of.image.copy()
+    cv2.line(image, (96, 176), (140, 170), SKIN, 13)
+    matte = np.maximum(of.matte, (image != of.image).any(axis=2)).astype(np.float32)
+    trunk = next(
+        sheet for sheet in cut_sheets(image, matte, Limbs(Skeleton(points, of.scores), matte)) if sheet.part == TRUNK
+    )
+    row, column = np.array([171, 132]) - trunk.origin[::-1]
+    assert not trunk.shown[row, column]
+    assert trunk.rgba[row, column, 3] > 250
+    np.testing.assert_allclose(trunk.rgba[row, column, :3], SHIRT, atol=25)
+
+
+def test_the_person_goes_on_below_the_picture() -> None:
+    of = person(height=190)
+    trunk = cut_sheets(of.image, of.matte, limbs(of))[0]
+    below = trunk.rgba[190 + 20 - trunk.origin[1], 144 - trunk.origin[0]]
+    assert below[3] == 255
+    np.testing.assert_allclose(below[:3], SHIRT, atol=25)
+
+
+def test_weights_are_shares_and_limbs_do_not_drag_what_is_beside_them() -> None:
+    mesh = BodyMesh(sheets(), limbs(drawn()), step_px=5)
+    assert mesh.weights.min() > -1e-6
+    assert mesh.weights.sum(axis=1) == pytest.approx(1)
+    trunk = mesh.points[mesh.meshes[0].vertices], mesh.weights[mesh.meshes[0].vertices]
+
+    def nearest(x: float, y: float) -> np.ndarray:
+        return np.asarray(trunk[1][np.linalg.norm(trunk[0] - (x, y), axis=1).argmin()])
+
+    assert nearest(144, 60)[HEAD] == pytest.approx(1, abs=0.01)
+    assert nearest(144, 115)[CHEST] == pytest.approx(1, abs=0.02)
+    assert nearest(144, 216)[PELVIS] == pytest.approx(1, abs=0.02)
+    assert nearest(121, 320)[SHINS[0]] == pytest.approx(1, abs=0.02)
+    assert nearest(166, 320)[SHINS[0]] < 0.05  # the other leg
+    hand_beside_hip = nearest(114, 200)
+    assert hand_beside_hip[[FOREARMS[0], UPPER_ARMS[0]]].max() < 0.02
+
+
+def test_bending_keeps_the_thickness_of_an_arm_and_turns_no_triangle_over() -> None:
+    own = limbs(drawn())
+    mesh = BodyMesh(sheets(), own, step_px=5)
+    points = turned(drawn().points, RIGHT_SHOULDER, [RIGHT_ELBOW, RIGHT_WRIST], 55)
+    points = turned(points, RIGHT_ELBOW, [RIGHT_WRIST], 60)
+    vertices = mesh.deform(pose_bones(own, points, drawn().scores))
+    for part in mesh.meshes:
+        if part.sheet.part in (1, 3):
+            source, target = (of[part.vertices][part.triangles] for of in (mesh.points, vertices))
+            before, after = (np.cross(of[:, 1] - of[:, 0], of[:, 2] - of[:, 0]) for of in (source, target))
+            assert (after / before > 0).mean() > 0.99
+            assert np.median(after / before) == pytest.approx(1, abs=0.05)
+
+
+def test_a_gap_is_filled_with_the_texture_around() -> None:
+    rows = np.arange(160)[:, None, None]
+    image = np.broadcast_to(120 + 80 * np.sin(rows / 4) * (rows > 80), (160, 200, 3)).astype(np.uint8)
+    unknown = np.zeros((160, 200), bool)
+    unknown[30:150, 80:120] = True
+    hidden = np.where(unknown[..., None], 0, image).astype(np.uint8)
+    filled = fill_by_patches(hidden, unknown)
+    np.testing.assert_array_equal(filled[~unknown], image[~unknown])
+    assert np.abs(filled.astype(int) - image)[unknown].mean() < 12
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_nothing_or_everything_unknown_fills_something(share: float) -> None:
+    image = np.full((60, 40, 3), 90, np.uint8)
+    filled = fill_by_patches(image, np.full((60, 40), bool(share)))
+    assert filled.shape == image.shape
+    assert share or (filled == image).all()
+
+
+def test_the_background_shines_through_no_more_and_the_person_leaves_no_ghost() -> None:
+    soft = cv2.GaussianBlur(drawn().matte, (0, 0), 1.5)
+    wall = np.full_like(drawn().image, 190)
+    blended = (wall + soft[..., None] * (np.array(SHIRT) - wall)).astype(np.uint8)
+    behind, own = separate(blended, soft, Skeleton(drawn().points, drawn().scores))
+    assert np.abs(behind.astype(int) - 190).max() <= 3
+    np.testing.assert_allclose(own[soft > 0.6], np.broadcast_to(SHIRT, own[soft > 0.6].shape), atol=8)
+    again = behind + soft[..., None] * (own.astype(float) - behind)
+    assert psnr_db(again.astype(np.uint8), blended, soft > 0.5) > 40
+
+
+def test_a_matte_is_estimated_from_the_picture() -> None:
+    image = np.array(astronaut().image)
+    points, scores = np.zeros((134, 2)), np.zeros(134)
+    places = {0: (222, 130), 1: (220, 215), 2: (120, 250), 5: (300, 270), 14: (205, 105), 15: (245, 105)}
+    for point, place in places.items():
+        points[point], scores[point] = place, 1
+    matte = estimate_matte(image, Skeleton(points, scores))
+    assert matte.shape == image.shape[:2]
+    assert all(matte[y, x] > 0.95 for x, y in places.values())
+    assert matte[40:100, 400:460].max() < 0.05  # the shuttle's wall
+    assert 0.2 < matte.mean() < 0.6
