@@ -27,7 +27,9 @@ def followed(settings: TrackSettings, name: TrackerName, progress: Progress) -> 
     """Track frame by frame, and send and log what OpenSeeFace states meanwhile."""
     part, size, packets = Part([], []), (0, 0), 0
     with ExitStack() as stack:
-        tracker = stack.enter_context(closing(open_tracker(name, faces=settings.faces, preset=settings.preset)))
+        tracker = stack.enter_context(
+            closing(open_tracker(name, faces=settings.faces, preset=settings.preset, face=settings.face))
+        )
         frames, total = _frames(settings, stack)
         writer = stack.enter_context(_log(settings)) if settings.csv else None
         sender = stack.enter_context(_sender(settings.send)) if settings.send else None

@@ -1,21 +1,18 @@
-"""Tracking a video in parts at once: each part by a tracker of its own, then joined by who is who."""
+"""The parts of a tracked video, and how they are joined by who is who."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
 from dataclasses import dataclass
-from threading import Event
 
 import numpy as np
 
 from facereenact.errors import FaceNotFoundError
-from facereenact.streams import ahead
 from facereenact.track_settings import TrackSettings
-from facereenact.video import Frame, VideoReader
-from landmarks.trackers import FacesTracker, distance
+from facereenact.video import Frame
+from landmarks.identities import distance
+from landmarks.trackers import FacesTracker
 from landmarks.tracking import SeenFace
 
 Row = list[SeenFace | None]
@@ -23,11 +20,8 @@ Row = list[SeenFace | None]
 
 Progress = Callable[[str, int, int | None], None]
 
-WARM_UP = 15  # frames that a later part tracks before its own, until it sees what a tracker from the start would see
-SHORTEST_PART = 90  # frames; opening a tracker and warming it up would cost more than a shorter part saves
 SAME_FACE = 0.5  # widths of the face, between two tracks of one person
 SAME_TIME_S = 1e-4
-POLL_S = 0.1
 
 
 @dataclass
@@ -36,6 +30,11 @@ class Part:
 
     times_s: list[float]
     rows: list[Row]
+
+    def add(self, time_s: float, row: Row) -> None:
+        """One more frame."""
+        self.times_s.append(time_s)
+        self.rows.append(row)
 
     def since(self, time_s: float) -> Part:
         """The frames from a time on."""
@@ -54,8 +53,8 @@ class Work:
     packets: int = 0
 
 
-class NotJoinableError(Exception):
-    """Two parts do not continue each other."""
+class PartError(Exception):
+    """A part could not be tracked, or does not continue the one before."""
 
 
 def raise_without_face(part: Part, settings: TrackSettings) -> None:
@@ -68,16 +67,12 @@ def raise_without_face(part: Part, settings: TrackSettings) -> None:
     )
 
 
-def tracked(
-    frames: Iterable[Frame], tracker: FacesTracker, tell: Callable[[int], None], *, from_s: float = 0.0
-) -> Part:
-    """The faces of every frame; `from_s` is added to the times, `tell` is told how many frames are done."""
+def tracked(frames: Iterable[Frame], tracker: FacesTracker, tell: Callable[[int], None]) -> Part:
+    """The faces of every frame; `tell` is told how many frames are done."""
     part = Part([], [])
-    with closing(ahead(frames)) as stream:
-        for frame in stream:
-            part.rows.append(tracker(frame.image))
-            part.times_s.append(frame.timestamp_s + from_s)
-            tell(len(part.rows))
+    for frame in frames:
+        part.add(frame.timestamp_s, tracker(frame.image))
+        tell(len(part.rows))
     return part
 
 
@@ -86,60 +81,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def read_in_parts(
-    settings: TrackSettings, trackers: list[FacesTracker], reader: VideoReader, progress: Progress
-) -> Part:
-    """The whole video, a part by each tracker in a thread of its own.
-
-    Raises:
-        NotJoinableError: a part does not continue the one before.
-    """
-    assert settings.video is not None and reader.info.frame_count is not None
-    total, step_s = reader.info.frame_count, float(1 / reader.info.rate)
-    # Cut in the middle between frames, so that no rounding decides to which part a frame belongs.
-    cuts_s = [(round(index * total / len(trackers)) - 0.5) * step_s for index in range(1, len(trackers))]
-    from_s = [0.0, *(cut_s - WARM_UP * step_s for cut_s in cuts_s)]
-    ends_s = [*(settings.start + cut_s for cut_s in cuts_s), settings.end]
-    readers = [
-        VideoReader(settings.video, start_s=settings.start + start_s, end_s=end_s)
-        for start_s, end_s in zip(from_s, ends_s, strict=True)
-    ]
-    done, stopped = [0] * len(trackers), Event()
-
-    def work(index: int) -> Part:
-        def tell(count: int) -> None:
-            done[index] = count
-            if stopped.is_set():
-                raise InterruptedError
-
-        return tracked(readers[index], trackers[index], tell, from_s=from_s[index])
-
-    with ThreadPoolExecutor(len(trackers), thread_name_prefix="tracking") as pool:
-        futures = [pool.submit(work, index) for index in range(len(trackers))]
-        try:
-            _wait(futures, lambda: progress("tracking", min(sum(done), total), total))
-        finally:
-            stopped.set()
-    parts = [future.result() for future in futures]
-    return joined(parts, [0.0, *cuts_s])
-
-
-def _wait(futures: list[Future[Part]], tell: Callable[[], None]) -> None:
-    """Until all are done, or one has failed."""
-    while not all(future.done() for future in futures):
-        finished, _ = wait(futures, timeout=POLL_S)
-        for future in finished:
-            future.result()
-        tell()
-    for future in futures:
-        future.result()
-
-
 def joined(parts: list[Part], from_s: list[float]) -> Part:
     """One part of several, of which each begins some frames before its own time `from_s` to show who is who.
 
     Raises:
-        NotJoinableError: the frames or the faces shared by two parts are not the same.
+        PartError: the frames or the faces shared by two parts are not the same.
     """
     whole = parts[0]
     for part, first_s in zip(parts[1:], from_s[1:], strict=True):
@@ -150,7 +96,7 @@ def joined(parts: list[Part], from_s: list[float]) -> Part:
             tail.times_s, lead.times_s, rtol=0, atol=SAME_TIME_S
         )
         if not own.rows or not lead.rows or not is_same_time:
-            raise NotJoinableError(f"the clock of the video differs at {first_s:.2f} s")
+            raise PartError(f"the clock of the video differs at {first_s:.2f} s")
         order = _places(tail.rows, lead.rows)
         rows: list[Row] = [[row[index] for index in order] for row in own.rows]
         whole = Part(whole.times_s + own.times_s, whole.rows + rows)
@@ -172,6 +118,6 @@ def _places(before: list[Row], after: list[Row]) -> list[int]:
         if far < SAME_FACE and place not in same and other not in same.values():
             same[place] = other
     if apart and not same:
-        raise NotJoinableError("its parts follow different faces")
+        raise PartError("its parts follow different faces")
     left = [other for other in faces if other not in same.values()]
     return [same[place] if place in same else left.pop(0) for place in faces]

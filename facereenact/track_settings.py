@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from facereenact.option import option
+from facereenact.settings import FaceChoice, face_choice
 
 LANDMARKS = ".landmarks.safetensors"
 MOST_FACES = 16
@@ -52,6 +53,12 @@ class TrackSettings:
         "corrected", "OpenSeeFace's networks used better, or exactly as its own command line does."
     )
     faces: int = option(1, "How many faces to follow; each gets a file.", metavar="N")
+    face: FaceChoice = option(
+        "largest",
+        "Which face to follow, of the first frame that shows any: largest, an index from the left, or a pixel x,y.",
+        parse=face_choice,
+        metavar="FACE",
+    )
     smooth: Literal["none", "light", "normal", "strong"] = option(
         "none", "How much jitter to remove. `drive` smooths by itself, so a track for it needs none."
     )
@@ -83,6 +90,8 @@ class TrackSettings:
         self._check_sources()
         if not 1 <= self.faces <= MOST_FACES:
             raise ValueError(f"--faces must be from 1 to {MOST_FACES}")
+        if self.faces > 1 and self.face != "largest":
+            raise ValueError("--face chooses the one face to follow: it does not go with --faces")
         if self.jobs is not None and not 1 <= self.jobs <= MOST_JOBS:
             raise ValueError(f"--jobs must be from 1 to {MOST_JOBS}")
         if self.is_live and self.jobs not in (None, 1):

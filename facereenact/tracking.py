@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from facereenact import track_parts
 from facereenact.errors import InputError, OutputError
 from facereenact.output_target import OutputTarget
+from facereenact.streams import ahead
 from facereenact.track_live import followed
-from facereenact.track_parts import Progress, Work, cores, raise_without_face, tracked
+from facereenact.track_parts import PartError, Progress, Work, cores, raise_without_face, tracked
+from facereenact.track_processes import part_count, read_in_parts
 from facereenact.track_settings import TrackSettings
 from facereenact.video import VideoReader
 from landmarks import LandmarkSequence
@@ -163,22 +164,15 @@ def _read(settings: TrackSettings, name: TrackerName, progress: Progress) -> Wor
     reader = VideoReader(settings.video, start_s=settings.start, end_s=settings.end, fps=settings.fps)
     total = reader.info.frame_count
     # Resampled frames show what began before them, which a part that begins there cannot know.
-    jobs = (
-        1
-        if settings.fps is not None or total is None
-        else min(settings.jobs or cores(), total // track_parts.SHORTEST_PART)
-    )
-    if jobs > 1:
-        trackers = [open_tracker(name, faces=settings.faces, preset=settings.preset) for _ in range(jobs)]
+    if settings.fps is None and total is not None and (count := part_count(total, settings.jobs or cores())) > 1:
         try:
-            part = track_parts.read_in_parts(settings, trackers, reader, progress)
-            return Work(part, reader.info.size, trackers[0].name, jobs)
-        except (track_parts.NotJoinableError, InputError) as error:
+            return read_in_parts(settings, name, count, reader, progress)
+        except (PartError, InputError) as error:
             log.info("tracking from start to end: %s", error)
-        finally:
-            for tracker in trackers:
-                tracker.close()
-    with closing(open_tracker(name, faces=settings.faces, preset=settings.preset)) as tracker:
-        part = tracked(reader, tracker, lambda done: progress("tracking", done, total))
+    with (
+        closing(open_tracker(name, faces=settings.faces, preset=settings.preset, face=settings.face)) as tracker,
+        closing(ahead(reader)) as frames,
+    ):
+        part = tracked(frames, tracker, lambda done: progress("tracking", done, total))
         progress("tracking", len(part.rows), len(part.rows))
         return Work(part, reader.info.size, tracker.name)

@@ -1,4 +1,4 @@
-"""One face from two trackers: OpenSeeFace's geometry and pose, with the lids and pupils of MediaPipe's mesh.
+"""One face from two trackers: OpenSeeFace's geometry, with the lids and pupils of MediaPipe's mesh.
 
 OpenSeeFace's landmark model 0 hardly sees a blink; MediaPipe's mesh follows lids and irises well, but its contour and
 mouth less. Where only one of them finds the face its points are taken as they are, with lower scores.
@@ -42,7 +42,7 @@ def combined(geometry: SeenFace, mesh: FaceMesh) -> SeenFace:
         placed = own[0] + factor * (_complex(seen[moved]) - other[0])
         points[moved] = np.stack([placed.real, placed.imag], axis=1)
         scores[pupil] = scores[lids].mean()
-    return SeenFace(points, scores, geometry.pose)
+    return SeenFace(points, scores)
 
 
 def without_mesh(geometry: SeenFace) -> SeenFace:
@@ -51,15 +51,14 @@ def without_mesh(geometry: SeenFace) -> SeenFace:
     for _, _, lids, pupil in EYES:
         scores[lids] *= ALONE
         scores[pupil] *= ALONE
-    return SeenFace(geometry.points, scores, geometry.pose)
+    return SeenFace(geometry.points, scores)
 
 
 def without_geometry(mesh: FaceMesh, size: tuple[int, int]) -> SeenFace:
     """The mesh alone, in a frame of (width, height) pixels: every point counts half."""
-    points = mesh.points
-    pose = np.concatenate(solve_head_pose(points, size)).astype(np.float64)
-    scores = ALONE * visibility(points[None], pose[None, :3], size)[0]
-    return SeenFace(points, scores.astype(np.float32), pose)
+    points = mesh.points[None]
+    scores = ALONE * visibility(points, solve_head_pose(points, size)[0], size)
+    return SeenFace(points[0], scores[0].astype(np.float32))
 
 
 def paired(faces: list[SeenFace], meshes: list[FaceMesh]) -> list[tuple[SeenFace | None, FaceMesh | None]]:

@@ -16,7 +16,7 @@ from landmarks.head_pose import rotation_matrices, rotation_vectors
 from landmarks.motion import FaceMotion, HeadMotion, split_motion
 from landmarks.openseeface import Face
 from landmarks.openseeface.pose import MIRRORED_DEPTH, SWAP, rotation_matrix, rotation_vector
-from landmarks.tracking import SeenFace, SequenceBuilder
+from landmarks.tracking import SequenceBuilder
 from landmarks.types import LEFT_EYE, MOUTH, RIGHT_EYE, LandmarkSequence
 
 Array = NDArray[np.floating[Any]]
@@ -146,8 +146,9 @@ class StateSmoother:
 
     def __call__(self, face: Face, time_s: float, size: tuple[int, int]) -> Face:
         """The face in a frame of (width, height) at a time in seconds."""
-        seen = SeenFace(face.points, pose=np.concatenate([face.rotation, face.translation]))
-        frame = self._points(SequenceBuilder(size, "live").add_face(seen, time_s).build())
+        seen = SequenceBuilder(size, "live").add(face.points, time_s).build()
+        pose = {name: getattr(face, name)[None].astype(np.float32) for name in ("rotation", "translation")}
+        frame = self._points(replace(seen, **pose))
         rotation = frame.rotation[0].astype(np.float64)
         away = float(abs(face.sent.translation[2])) or 1.0
         sent = replace(

@@ -44,6 +44,12 @@ def meshes(solution: Any, image: NDArray[np.uint8]) -> list[FaceMesh]:
     return [FaceMesh(np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * scale) for face in found]
 
 
+def faces_in_frame(image: NDArray[np.uint8]) -> list[FaceMesh]:
+    """The faces of one frame of a video that show at first sight, from left to right."""
+    with closing(mesh_solution(faces=MAX_FACES, static=True)) as solution:
+        return sorted(meshes(solution, image), key=lambda face: float(face.centre[0]))
+
+
 def find_faces(image: NDArray[np.uint8]) -> list[FaceMesh]:
     """Every face of a still picture, from left to right.
 
@@ -205,8 +211,7 @@ class MediaPipeTracker:
             self._solution = mesh_solution(faces=1, static=False)
         if not meshes(self._solution, image):
             return None
-        with closing(mesh_solution(faces=MAX_FACES, static=True)) as still:
-            faces = sorted(meshes(still, image), key=lambda face: float(face.centre[0]))
+        faces = faces_in_frame(image)
         if not faces:
             return None
         self.faces_seen = len(faces)

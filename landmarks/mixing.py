@@ -10,10 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmarks.head_pose import face_model, rotation_matrices, rotation_vectors
-from landmarks.motion import EYE_POINTS, MOUTH_POINTS, EyeMotion, FaceMotion, HeadMotion, MouthMotion, split_motion
+from landmarks.motion import (
+    EYE_POINTS,
+    MOUTH_CORNERS,
+    MOUTH_POINTS,
+    EyeMotion,
+    FaceMotion,
+    HeadMotion,
+    MouthMotion,
+    split_motion,
+)
 from landmarks.retargeting import (
     CLOSED_LIPS,
-    CORNERS,
     EYES,
     Retargeter,
     across_mouth,
@@ -176,7 +184,7 @@ def _keep_width(face: NDArray[np.float64], once: NDArray[np.float64], own: NDArr
 
     `once` is the same at gain 1, `own` the source (1, 68, 3).
     """
-    right, left = CORNERS
+    right, left = MOUTH_CORNERS
     along = own[0, left] - own[0, right]
     widest = float(np.linalg.norm(along))
     along = along / widest

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmarks.head_pose import face_model, rotation_matrices, rotation_vectors
-from landmarks.motion import FaceMotion, HeadMotion, split_motion
+from landmarks.motion import MOUTH_CORNERS, FaceMotion, HeadMotion, split_motion
 from landmarks.types import ARRAYS, MOUTH, LandmarkSequence
 
 Motion = Literal["relative", "absolute"]
@@ -22,7 +22,6 @@ LIP_PAIRS = ((59, 65), (60, 64), (61, 63))  # inner upper and lower lip
 LOWER_LIP = np.array([*range(53, 58), 63, 64, 65])
 UPPER_LIP = np.array([*range(48, 53), 59, 60, 61])
 CHIN = np.array([6, 7, 8, 9, 10])
-CORNERS = (58, 62)
 CHUNK = 256  # frames at a time, so that memory does not grow with the length of the driver
 CLOSED_LIDS = 0.02  # lid gap over eye width that the tracker reports for a closed eye (median over eight videos)
 WIDEST = 1.1  # how far lids may open beyond the source's own opening, in terms of the driver's lid gap over eye width
@@ -115,7 +114,7 @@ class Retargeter:
         rest = np.stack([lid_gaps((model + source)[None], eye)[0] for eye in EYES], axis=1)  # (1, 2, 2)
         set_lids(face, np.maximum(share[..., None] * rest, 0))
         gaps = np.maximum(lip_gaps(model + driver) - self._lips_closed, 0)
-        set_lips(face, CLOSED_LIPS + gaps * size[CORNERS[0]])
+        set_lips(face, CLOSED_LIPS + gaps * size[MOUTH_CORNERS[0]])
         return face - model
 
 
@@ -209,7 +208,7 @@ def _part_sizes(face: Points) -> Points:
     sizes = np.ones(len(face))
     for eye, pupil in zip(EYES, (66, 67), strict=True):
         sizes[[*eye, pupil]] = np.linalg.norm(face[eye[0]] - face[eye[3]])
-    sizes[MOUTH] = np.linalg.norm(face[CORNERS[0]] - face[CORNERS[1]])
+    sizes[MOUTH] = np.linalg.norm(face[MOUTH_CORNERS[0]] - face[MOUTH_CORNERS[1]])
     return sizes
 
 

@@ -1,4 +1,4 @@
-"""The trackers by name, for one face or several: hybrid, OpenSeeFace, MediaPipe; and who is who from frame to frame."""
+"""The trackers by name, for one face or several: hybrid, OpenSeeFace, MediaPipe."""
 
 from __future__ import annotations
 
@@ -13,16 +13,24 @@ from numpy.typing import NDArray
 from checkpoints import is_installed, locate
 from checkpoints.errors import InputError
 from landmarks.face_mesh import FaceMesh
-from landmarks.hybrid import EYES, combined, paired, without_geometry, without_mesh
-from landmarks.mediapipe_tracker import TRACKER_NAME, MediaPipeTracker, mesh_solution, meshes
-from landmarks.openseeface import PRESETS, Face, OpenSeeFaceTracker
+from landmarks.hybrid import EYES, SAME_FACE, combined, paired, without_geometry, without_mesh
+from landmarks.identities import Identities, distance
+from landmarks.mediapipe_tracker import (
+    TRACKER_NAME,
+    FaceChoice,
+    MediaPipeTracker,
+    choose_face,
+    faces_in_frame,
+    mesh_solution,
+    meshes,
+)
+from landmarks.openseeface import PRESETS, Face, FacePoints, OpenSeeFaceTracker
 from landmarks.tracking import SeenFace
 
 Image = NDArray[np.uint8]
 TrackerName = Literal["hybrid", "openseeface", "mediapipe"]
 
 OPENSEEFACE = "openseeface"  # the checkpoint
-NEW_FACE = 1.5  # widths of a face: farther from where a lost one was appears somebody new, while places are free
 RETRY_EVERY = 15  # frames, while MediaPipe looks at somebody else than OpenSeeFace
 
 
@@ -61,14 +69,23 @@ def choose_tracker(wanted: str = "auto") -> tuple[TrackerName, str]:
     raise InputError(f"there is no tracker {wanted!r}: choose auto, {', '.join(TRACKERS)}")
 
 
-def open_tracker(name: TrackerName, *, faces: int = 1, preset: str = "corrected") -> FacesTracker:
-    """A tracker of at most so many faces; `preset` is OpenSeeFace's.
+def open_tracker(
+    name: TrackerName, *, faces: int = 1, preset: str = "corrected", face: FaceChoice = "largest"
+) -> FacesTracker:
+    """A tracker of at most so many faces.
+
+    Args:
+        name: which.
+        faces: how many to follow.
+        preset: OpenSeeFace's.
+        face: where one is followed, which of the first frame that shows any; OpenSeeFace's "compat" preset takes the
+            one of which it is surest, unless another than the largest is named.
 
     Raises:
         NotInstalledError: the networks of OpenSeeFace are missing; the message names the command that brings them.
         InputError: they are damaged, or the preset is unknown.
     """
-    return TRACKERS[name](faces, preset)
+    return TRACKERS[name](faces, preset, face)
 
 
 class OneFace:
@@ -95,34 +112,56 @@ class OneFace:
 
 
 class OpenSeeFaceFaces:
-    """OpenSeeFace; `states` keeps what it said about the last frame, for packets and logs."""
+    """OpenSeeFace; `states` is what it says about the last frame, for packets and logs."""
 
-    def __init__(self, faces: int, preset: str) -> None:
+    def __init__(self, faces: int, preset: str, face: FaceChoice = "largest") -> None:
         chosen = PRESETS.get(preset)
         if chosen is None:
             raise InputError(f"there is no preset {preset!r} of the OpenSeeFace tracker: choose {' or '.join(PRESETS)}")
         self._tracker = OpenSeeFaceTracker(models_folder(), preset=replace(chosen, max_faces=faces))
         self._is_compatible = preset == "compat"
         self.name = self._tracker.name + ("-compat" if self._is_compatible else "")
-        self._count = faces
+        self._count, self._choice = faces, face
         self.reset()
 
     def reset(self) -> None:
         self._tracker.reset()
         self._identities = Identities(self._count)
-        self.states: list[Face] = []
+        self._is_settled = self._count > 1 or (self._is_compatible and self._choice == "largest")
+        self._numbers: list[int] = []
 
     def close(self) -> None:
         self._tracker.close()
 
     def __call__(self, image: Image) -> list[SeenFace | None]:
-        states = self._tracker(image)
-        seen = [seen_face(face, with_pose=not self._is_compatible) for face in states]
+        faces = self._tracker.points(image)
+        if faces and not self._is_settled:
+            faces = self._chosen(image, faces)
+        seen = [seen_face(face) for face in faces]
         placed = self._identities.placed(seen)
         numbers = {id(face): number for number, face in enumerate(placed) if face is not None}
-        named = [replace(state, number=numbers[id(face)]) for state, face in zip(states, seen, strict=True)]
-        self.states = states if self._is_compatible else sorted(named, key=lambda face: face.number)
+        self._numbers = [numbers[id(face)] for face in seen]
         return placed
+
+    @property
+    def states(self) -> list[Face]:
+        """What it states about the last frame; its poses and expressions know the frames for which they were asked."""
+        faces = self._tracker.faces()
+        if self._is_compatible:
+            return faces
+        named = [replace(face, number=number) for face, number in zip(faces, self._numbers, strict=True)]
+        return sorted(named, key=lambda face: face.number)
+
+    def _chosen(self, image: Image, faces: list[FacePoints]) -> list[FacePoints]:
+        """The chosen one of the faces that MediaPipe sees, so that a choice means the same to every tracker."""
+        self._is_settled = True
+        found = faces_in_frame(image)
+        wanted = SeenFace(choose_face(found, self._choice).points) if found else seen_face(faces[0])
+        if distance(wanted, seen_face(faces[0])) < SAME_FACE:
+            return faces
+        self._tracker.reset()
+        self._tracker.start_at(wanted.points)
+        return self._tracker.points(image)
 
 
 class MediaPipeFaces:
@@ -130,8 +169,8 @@ class MediaPipeFaces:
 
     name = TRACKER_NAME
 
-    def __init__(self, faces: int, preset: str) -> None:
-        self.meshes = Meshes(faces)
+    def __init__(self, faces: int, preset: str, face: FaceChoice = "largest") -> None:
+        self.meshes = Meshes(faces, face)
         self._count = faces
         self.reset()
 
@@ -149,9 +188,9 @@ class MediaPipeFaces:
 class HybridFaces:
     """OpenSeeFace's geometry with the eyes of MediaPipe's mesh (see `landmarks.hybrid`)."""
 
-    def __init__(self, faces: int, preset: str) -> None:
-        self.geometry = OpenSeeFaceFaces(faces, preset)
-        self.meshes = Meshes(faces)
+    def __init__(self, faces: int, preset: str, face: FaceChoice = "largest") -> None:
+        self.geometry = OpenSeeFaceFaces(faces, preset, face)
+        self.meshes = Meshes(faces, face)
         self._count = faces
         self.name = f"hybrid({self.geometry.name}, {TRACKER_NAME})"
         self.reset()
@@ -192,14 +231,14 @@ class HybridFaces:
 
 
 class Meshes:
-    """MediaPipe's meshes of at most so many faces, the largest first."""
+    """MediaPipe's meshes of at most so many faces, the largest first; of one face the chosen."""
 
-    def __init__(self, faces: int) -> None:
-        self._count = faces
+    def __init__(self, faces: int, face: FaceChoice) -> None:
+        self._count, self._choice = faces, face
         self.reset()
 
     def reset(self) -> None:
-        self._one = MediaPipeTracker()
+        self._one = MediaPipeTracker(face=self._choice)
         self._several: Any = None
 
     def close(self) -> None:
@@ -223,59 +262,16 @@ class Meshes:
         return sorted(meshes(self._several, image), key=lambda mesh: -mesh.width_px)
 
 
-class Identities:
-    """Remembers where each face was last, and puts the faces of a frame in the places of the same persons."""
-
-    def __init__(self, count: int) -> None:
-        self._last: list[SeenFace | None] = [None] * count
-
-    def placed(self, faces: list[SeenFace]) -> list[SeenFace | None]:
-        """The faces by person, None for who is not seen; what finds no place is dropped."""
-        of_place: dict[int, SeenFace] = {}
-        left = list(range(len(faces)))
-        for far, place, index in self._pairs(faces):
-            if far <= NEW_FACE and place not in of_place and index in left:
-                of_place[place] = faces[index]
-                left.remove(index)
-        free = [place for place, last in enumerate(self._last) if last is None]
-        for index, place in zip(list(left), free, strict=False):
-            of_place[place] = faces[index]
-            left.remove(index)
-        for _, place, index in self._pairs(faces):
-            if place not in of_place and index in left:
-                of_place[place] = faces[index]
-                left.remove(index)
-        for place, face in of_place.items():
-            self._last[place] = face
-        return [of_place.get(place) for place in range(len(self._last))]
-
-    def _pairs(self, faces: list[SeenFace]) -> list[tuple[float, int, int]]:
-        """Distance in widths of the face, place and index of the face, the nearest first."""
-        return sorted(
-            (distance(last, face), place, index)
-            for place, last in enumerate(self._last)
-            if last is not None
-            for index, face in enumerate(faces)
-        )
-
-
-def distance(one: SeenFace, other: SeenFace) -> float:
-    """How far two faces lie apart, in widths of the wider one."""
-    width_px = max(one.width_px, other.width_px, 1.0)
-    return float(np.linalg.norm(one.centre - other.centre)) / width_px
-
-
-def seen_face(face: Face, *, with_pose: bool = True) -> SeenFace:
+def seen_face(face: FacePoints) -> SeenFace:
     """What OpenSeeFace states; a pupil that it did not see lies in the middle of its eye, with score 0.
 
-    The pose of the "compat" preset is of another camera: it is left to be solved from the points.
+    Its pose is of its own face model, seen by another camera: a track's own is solved from the points.
     """
     points = face.points.copy()
     for _, _, lids, pupil in EYES:
         if face.scores[pupil] <= 0:
             points[pupil] = points[lids].mean(axis=0)
-    pose = np.concatenate([face.rotation, face.translation]) if with_pose else None
-    return SeenFace(points, np.clip(face.scores, 0, 1).astype(np.float32), pose)
+    return SeenFace(points, np.clip(face.scores, 0, 1).astype(np.float32))
 
 
 def models_folder() -> Path:
@@ -287,7 +283,7 @@ def models_folder() -> Path:
     return locate(OPENSEEFACE)
 
 
-TRACKERS: dict[TrackerName, Callable[[int, str], FacesTracker]] = {
+TRACKERS: dict[TrackerName, Callable[[int, str, FaceChoice], FacesTracker]] = {
     "hybrid": HybridFaces,
     "openseeface": OpenSeeFaceFaces,
     "mediapipe": MediaPipeFaces,

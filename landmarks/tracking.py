@@ -25,11 +25,10 @@ class TrackedFace(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class SeenFace:
-    """A face in one picture with what its tracker states beyond the points; None where they must tell it."""
+    """A face in one picture, with scores where its tracker states any."""
 
     points: NDArray[np.float32]  # (68, 2), pixels
     scores: NDArray[np.float32] | None = None  # (68,), 0 to 1
-    pose: NDArray[np.float64] | None = None  # (6,), Rodrigues vector and translation, as in LandmarkSequence
 
     @property
     def centre(self) -> NDArray[np.float32]:
@@ -82,51 +81,40 @@ class SequenceBuilder:
 
     def __init__(self, size: tuple[int, int], tracker: str) -> None:
         self._size, self._tracker = size, tracker
-        self._points: list[NDArray[np.float32] | None] = []
+        self._faces: list[SeenFace | None] = []
         self._timestamps_s: list[float] = []
-        self._poses: list[NDArray[np.float64]] = []
-        self._scores: list[NDArray[np.float32] | None] = []
-        self._guess: tuple[Any, Any] | None = None
 
     def add(self, points: NDArray[np.float32] | None, timestamp_s: float) -> SequenceBuilder:
         """Append a frame: its points (68, 2) in pixels, or None where no face was found."""
         return self.add_face(None if points is None else SeenFace(points), timestamp_s)
 
     def add_face(self, face: TrackedFace | None, timestamp_s: float) -> SequenceBuilder:
-        """Append a frame: its face, or None where none was found. A `SeenFace` may bring scores and a pose."""
+        """Append a frame: its face, or None where none was found. A `SeenFace` may bring scores."""
         self._timestamps_s.append(timestamp_s)
-        self._points.append(None if face is None else face.points)
-        if face is None:
-            return self
-        stated = face if isinstance(face, SeenFace) else SeenFace(face.points)
-        if stated.pose is None:
-            self._guess = solve_head_pose(stated.points, self._size, self._guess)
-            self._poses.append(np.concatenate(self._guess))
-        else:
-            self._guess = stated.pose[:3], stated.pose[3:]
-            self._poses.append(stated.pose)
-        self._scores.append(stated.scores)
+        self._faces.append(face if face is None or isinstance(face, SeenFace) else SeenFace(face.points))
         return self
 
     def build(self) -> LandmarkSequence:
         """The sequence; frames without a face are zero, to be filled by `landmarks.smoothing.fill_gaps`."""
-        detected = np.array([points is not None for points in self._points])
-        if not detected.any():
+        seen = [face for face in self._faces if face is not None]
+        if not seen:
             raise FaceNotFoundError("no frame of the driver shows a face that the tracker can find")
+        detected = np.array([face is not None for face in self._faces])
         frames = len(detected)
-        points, poses = np.zeros((frames, POINT_COUNT, 2), np.float32), np.zeros((frames, 6))
-        points[detected] = [p for p in self._points if p is not None]
-        poses[detected] = self._poses
-        scores = np.where(detected[:, None], visibility(points, poses[:, :3], self._size), 0)
-        for frame, stated in zip(np.flatnonzero(detected), self._scores, strict=True):
-            if stated is not None:
-                scores[frame] = stated
+        points = np.zeros((frames, POINT_COUNT, 2), np.float32)
+        rotation, translation = np.zeros((frames, 3)), np.zeros((frames, 3))
+        points[detected] = [face.points for face in seen]
+        rotation[detected], translation[detected] = solve_head_pose(points[detected], self._size)
+        scores = np.where(detected[:, None], visibility(points, rotation, self._size), 0)
+        for frame, face in zip(np.flatnonzero(detected), seen, strict=True):
+            if face.scores is not None:
+                scores[frame] = face.scores
         return LandmarkSequence(
             points=points,
             scores=scores.astype(np.float32),
             detected=detected,
-            rotation=poses[:, :3].astype(np.float32),
-            translation=poses[:, 3:].astype(np.float32),
+            rotation=rotation.astype(np.float32),
+            translation=translation.astype(np.float32),
             eye_openness=np.where(detected[:, None], eye_openness(points), 0).astype(np.float32),
             timestamps_s=np.array(self._timestamps_s, np.float64),
             size=self._size,

@@ -36,10 +36,16 @@ class LazyCommand:
 COMMANDS = {
     "drive": LazyCommand("facereenact.cli.drive:drive", "Animate a face with the motion of a video."),
     "track": LazyCommand("facereenact.cli.track:track", "Track the faces of a video and keep their landmarks."),
+    "preprocess": LazyCommand(
+        "facereenact.cli.preprocess:preprocess", "Track the faces of many clips, here or on a cluster; a manifest."
+    ),
+    "evaluate": LazyCommand("facereenact.cli.evaluate:evaluate", "Measure how good results are; reports and tables."),
+    "compare": LazyCommand("facereenact.cli.compare:compare", "Set two reports of evaluate side by side."),
     "checkpoints": LazyCommand(
         "facereenact.cli.checkpoints:checkpoints", "List, download, import, verify and remove the weights of networks."
     ),
     "landmarks": LazyCommand("facereenact.cli.landmarks:landmarks", "Look at, plot, convert and cut landmark files."),
+    "pose": LazyCommand("facereenact.cli.pose:pose", "Track the body of a person, and look at the result."),
     "doctor": LazyCommand("facereenact.cli.doctor:doctor", "Check the installation and name the cure of each fault."),
 }
 

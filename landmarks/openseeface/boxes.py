@@ -30,7 +30,7 @@ class Crop:
 
 def crop_around(box: Box, size: tuple[int, int]) -> Crop:
     """The crop that the landmark network sees of a face: its box with a margin, inside a frame of (width, height)."""
-    x, y, width, height = (float(value) for value in box)
+    x, y, width, height = box.tolist()
     right, bottom = int(MARGIN[0] * width), int(MARGIN[1] * height)
     return crop_between(x - right, y - bottom, x + width + right, y + height + bottom, size=size)
 

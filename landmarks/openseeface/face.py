@@ -11,18 +11,24 @@ from landmarks.openseeface.pose import SentPose
 
 
 @dataclass(frozen=True, eq=False)
-class Face:
-    """One face in one frame.
-
-    The pose is in the head frame of `landmarks.head_pose`; `sent` is the same pose as OpenSeeFace states it. Points in
-    space are those of OpenSeeFace: x to the image's left, y up, z to the camera, nose tip at the origin.
-    """
+class FacePoints:
+    """Where one face is in one frame."""
 
     number: int  # of the place that the tracker follows this face in, from 0
     points: NDArray[np.float32]  # (68, 2), pixels (x, y); a pupil that was not seen is (0, 0) with score 0
     scores: NDArray[np.float32]  # (68,), 0 to 1; "compat" states the peaks themselves, up to about 1.2
     confidence: float  # mean peak of the points without the pupils
     box_xywh: NDArray[np.float32]  # (4,), pixels, of the points without the pupils
+
+
+@dataclass(frozen=True, eq=False)
+class Face(FacePoints):
+    """One face in one frame, with its pose and expression.
+
+    The pose is in the head frame of `landmarks.head_pose`; `sent` is the same pose as OpenSeeFace states it. Points in
+    space are those of OpenSeeFace: x to the image's left, y up, z to the camera, nose tip at the origin.
+    """
+
     rotation: NDArray[np.float64]  # (3,), Rodrigues vector, radians; x right, y down, z away from the camera
     translation: NDArray[np.float64]  # (3,), outer eye distances of the face model
     points_3d: NDArray[np.float64]  # (70, 3), normalised; 68 and 69 are the middles of the eyeballs

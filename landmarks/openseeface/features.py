@@ -136,14 +136,15 @@ class Remedian:
 
     @property
     def value(self) -> float:
-        """The median of the highest level that holds a value."""
-        return _middle(next(level for level in reversed(self._levels) if level))
+        """The median of the highest level, which holds a value from the first one on."""
+        return _middle(self._levels[-1])
 
 
 def raw_features(points_3d: Array) -> dict[str, float]:
     """The measures behind the features, in units of the nose's bridge (heights) or of the face (widths), or degrees."""
-    points: Points = np.asarray(points_3d, np.float64)[:, :2].tolist()
-    x, y = ([point[axis] for point in points] for axis in (0, 1))
+    flat = np.asarray(points_3d, np.float64)[:, :2]
+    points: Points = flat.tolist()
+    x, y = flat.T.tolist()
     wide = (x[0] - x[16] + x[1] - x[15]) / 2 or 1.0
     high = (y[27] - y[30]) / 3 or 1.0
     tilt = sum(_angle_deg(points[a], points[b]) for a, b in ((42, 45), (36, 39), (0, 16), (31, 35))) / 4

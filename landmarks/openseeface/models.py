@@ -12,7 +12,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from checkpoints.errors import InputError
-from landmarks.openseeface.graph import OffsetHead, fix_batch, fuse_hard_swish, split_heads
+from landmarks.openseeface.endings import end_in_points
+from landmarks.openseeface.graph import fix_batch, fuse_hard_swish
 
 Tensor = NDArray[np.float32]
 
@@ -64,8 +65,8 @@ def load_network(folder: Path, file: ModelFile, *, batch: int = 1) -> Network:
     return Network(_session(folder / file.name, model))
 
 
-def load_landmark_network(folder: Path, file: ModelFile) -> tuple[Network, OffsetHead | None]:
-    """A landmark network without the end of its offset heads, and that end; None where the network ends otherwise.
+def load_landmark_network(folder: Path, file: ModelFile) -> Network:
+    """A landmark network that gives the peak of each point's heat map (points,) and its place (2, points), x and y.
 
     Raises:
         InputError: the file is missing, damaged or another network.
@@ -73,11 +74,8 @@ def load_landmark_network(folder: Path, file: ModelFile) -> tuple[Network, Offse
     model = read_model(folder, file)
     fuse_hard_swish(model)
     fix_batch(model, 1)
-    try:
-        head: OffsetHead | None = split_heads(model)
-    except ValueError:
-        head = None
-    return Network(_session(folder / file.name, model)), head
+    end_in_points(model, side_px=file.input_px)
+    return Network(_session(folder / file.name, model))
 
 
 def read_model(folder: Path, file: ModelFile) -> onnx.ModelProto:
@@ -104,8 +102,10 @@ def read_model(folder: Path, file: ModelFile) -> onnx.ModelProto:
 
 
 def normalise(image: NDArray[np.float32 | np.uint8]) -> Tensor:
-    """RGB picture (height, width, 3), values 0 to 255, as ImageNet-normalised planes (3, height, width)."""
-    return np.ascontiguousarray((image * SCALE + SHIFT).transpose(2, 0, 1), np.float32)
+    """RGB pictures (..., height, width, 3), values 0 to 255, as ImageNet-normalised planes (..., 3, height, width)."""
+    planes = np.ascontiguousarray(np.moveaxis(image, -1, -3)) * SCALE[:, None, None]
+    planes += SHIFT[:, None, None]
+    return planes
 
 
 def _session(path: Path, model: onnx.ModelProto) -> Any:

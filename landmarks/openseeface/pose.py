@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,7 +21,11 @@ RIGID_POINTS = np.array([0, 1, 2, 14, 15, 16, *range(27, 36), 36, 39, 42, 45])  
 NEAR = 8.0  # focal length over the extent of the face: near by, but not so near that perspective turns the face
 SOLVED_POINTS = np.array([0, 1, 8, 15, 16, *range(27, 36)])
 MEASURED_POINTS = np.array([*range(17), 30])  # of which the error is stated
-BRIDGE = np.array([27, 28, 29, 30])
+EYES = ([36, 39], [42, 45])  # corners
+PUPILS = (66, 67)
+EYEBALLS = (68, 69)
+HEIGHTS = ((27, 28), (28, 29), (29, 30))  # along the bridge of the nose
+WIDTHS = ((0, 16), (36, 39), (42, 45))
 EYEBALL_DEPTH = 0.385  # corner distances behind the middle of the eye corners
 SWAP = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, 1]])  # x and y
 MIRRORED_DEPTH = np.diag([1.0, 1, -1])
@@ -90,6 +95,13 @@ def osf_model() -> NDArray[np.float64]:
 
 
 @cache
+def _model_in_head_frame() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(70, 3) the model with x to the image's right, y down and z away from the camera, and its rigid points."""
+    model = -osf_model()
+    return model, model[RIGID_POINTS]
+
+
+@cache
 def eye_distance() -> float:
     """Distance of the outer eye corners of OpenSeeFace's face model, the unit of `landmarks.head_pose`."""
     right, left = OUTER_EYE_CORNERS
@@ -122,10 +134,10 @@ class CompatiblePose:
         )
         rotation, translation = (np.asarray(value, np.float64).ravel() for value in solved)
         matrix = rotation_matrix(rotation)
-        error = _stated_error(swapped, model, matrix, translation, camera)
-        sent = SentPose(rotation, translation, error, bool(succeeded))
+        posed = model[:66] @ matrix.T + translation
+        sent = SentPose(rotation, translation, _stated_error(swapped, posed, camera), bool(succeeded))
         own = rotation_vector(SWAP @ MIRRORED_DEPTH @ matrix)
-        points_3d = lifted_points(swapped, model, matrix, translation, camera)
+        points_3d = lifted_points(swapped, posed, matrix, translation, camera, backwards=-1)
         return HeadPose(own, -SWAP @ translation / eye_distance(), sent, points_3d)
 
 
@@ -133,22 +145,21 @@ class CorrectedPose:
     """A pinhole camera in the middle of the frame, the face before it, and no start from zero."""
 
     def __call__(self, points: Array, size: tuple[int, int], last: HeadPose | None) -> HeadPose:
-        model, camera = -osf_model(), camera_matrix(size)
+        (model, rigid), camera = _model_in_head_frame(), camera_matrix(size)
         points = np.asarray(points, np.float64)
-        seen = np.ascontiguousarray(points[RIGID_POINTS])
-        if last is None:
-            start = _first_pose(model[RIGID_POINTS], seen, camera)
-        else:
-            start = last.rotation, last.translation * eye_distance()
+        seen = points[RIGID_POINTS]
+        start = _first_pose(rigid, seen, camera) if last is None else (last.rotation, last.translation * eye_distance())
         first = [value.reshape(3, 1).copy() for value in start]
-        solved = cv2.solvePnPRefineLM(model[RIGID_POINTS], seen, camera, NO_DISTORTION, first[0], first[1])
+        solved = cv2.solvePnPRefineLM(rigid, seen, camera, NO_DISTORTION, first[0], first[1])
         rotation, translation = (np.asarray(value, np.float64).ravel() for value in solved)
         matrix = rotation_matrix(rotation)
-        error = _stated_error(points, model, matrix, translation, camera)
+        posed = model[:66] @ matrix.T + translation
         # Receivers know one camera, whose focal length is the width of the frame: the face is as large at its depth.
-        sent_translation = -np.asarray(SWAP @ (translation * (1, 1, size[0] / camera[0, 0])), np.float64)
+        x, y, z = translation.tolist()
+        sent_translation = np.array([-y, -x, -z * size[0] / float(camera[0, 0])])
+        error = _stated_error(points, posed, camera)
         sent = SentPose(rotation_vector(MIRRORED_DEPTH @ SWAP @ matrix), sent_translation, error, succeeded=True)
-        points_3d = -lifted_points(points, model, matrix, translation, camera)
+        points_3d = -lifted_points(points, posed, matrix, translation, camera, backwards=1)
         return HeadPose(rotation, translation / eye_distance(), sent, points_3d)
 
 
@@ -170,35 +181,51 @@ def _first_pose(model: Array, seen: Array, camera: Array) -> tuple[NDArray[np.fl
     return rotation, np.array([translation[0] + aside[0], translation[1] + aside[1], depth])
 
 
-def lifted_points(points: Array, model: Array, matrix: Array, translation: Array, camera: Array) -> NDArray[np.float64]:
+def lifted_points(
+    points: Array, posed: Array, matrix: Array, translation: Array, camera: Array, *, backwards: float
+) -> NDArray[np.float64]:
     """(70, 3) the seen points, each at the depth of the posed model's, brought back into the model's frame.
 
     The depth of a pupil lies between those of its eye's corners, weighted with the distance to each as in the original;
     an eyeball's middle lies behind the middle of the corners.
+
+    Args:
+        points: (68, 2) pixels.
+        posed: (66, 3) the model as the camera sees it.
+        matrix: (3, 3) how the model was turned.
+        translation: (3,) and moved.
+        camera: (3, 3) with one focal length.
+        backwards: 1 or -1, the direction of the model's third axis that leads into the head.
     """
-    depth = model[:66] @ matrix[2] + translation[2]
-    depths = np.concatenate([depth, [_pupil_depth(points, depth, *pupil) for pupil in ((66, 36, 39), (67, 42, 45))]])
-    rays = np.concatenate([(points - camera[:2, 2]) / camera[[0, 1], [0, 1]], np.ones((len(points), 1))], axis=1)
-    lifted = (rays * depths[:, None] - translation) @ matrix
-    backwards = -np.sign(model[68, 2]) * np.array([0, 0, 1])
-    eyeballs = [
-        (lifted[a] + lifted[b]) / 2 - EYEBALL_DEPTH * np.linalg.norm(lifted[a] - lifted[b]) * backwards
-        for a, b in ((36, 39), (42, 45))
-    ]
-    return np.concatenate([lifted, eyeballs])
+    rays = np.empty((68, 3))
+    rays[:, :2] = (points - camera[:2, 2]) / camera[0, 0]
+    rays[:66, 2] = posed[:, 2]
+    for pupil, corners in zip(PUPILS, EYES, strict=True):
+        at, *places = points[[pupil, *corners]].tolist()
+        a, b = (math.dist(at, place) for place in places)
+        first, second = posed[corners, 2].tolist()
+        rays[pupil, 2] = (a * first + b * second) / (a + b) if a + b > 0 else first
+    rays[:, :2] *= rays[:, 2:]
+    lifted = np.empty((70, 3))
+    lifted[:68] = (rays - translation) @ matrix
+    for eyeball, corners in zip(EYEBALLS, EYES, strict=True):
+        first, second = lifted[corners].tolist()
+        x, y, z = ((a + b) / 2 for a, b in zip(first, second, strict=True))
+        lifted[eyeball] = x, y, z + backwards * EYEBALL_DEPTH * math.dist(first, second)
+    return lifted
 
 
 def normalised(points_3d: Array) -> NDArray[np.float64]:
     """(70, 3) points with the nose tip at x = y = 0, the bridge upright, and the model's width and height."""
     points = np.array(points_3d, np.float64)
     points[:, :2] -= points[30, :2]
-    x, y = points[27, :2]
-    length = float(np.hypot(x, y))
+    x, y = points[27, :2].tolist()
+    length = math.hypot(x, y)
     if length > 0:
         points[:, :2] = points[:, :2] @ (np.array([[y, x], [-x, y]]) / length)
-    for axis, first, second in ((1, BRIDGE[:-1], BRIDGE[1:]), (0, [0, 36, 42], [16, 39, 45])):
-        found, expected = (abs(values[first, axis] - values[second, axis]) for values in (points, osf_model()))
-        ratio = float(np.mean(found / expected))
+    for axis, pairs in ((1, HEIGHTS), (0, WIDTHS)):
+        found, expected = (_distances(values, axis, pairs) for values in (points, osf_model()))
+        ratio = sum(a / b for a, b in zip(found, expected, strict=True)) / len(pairs)
         points[:, axis] /= ratio if ratio > 0 else 1.0
     return points
 
@@ -213,14 +240,14 @@ def rotation_vector(matrix: Array) -> NDArray[np.float64]:
     return np.asarray(cv2.Rodrigues(matrix)[0], np.float64).ravel()
 
 
-def _pupil_depth(points: Array, depth: Array, pupil: int, first: int, second: int) -> float:
-    a, b = (float(np.linalg.norm(points[pupil] - points[corner])) for corner in (first, second))
-    return float((a * depth[first] + b * depth[second]) / (a + b)) if a + b > 0 else float(depth[first])
+def _distances(points: Array, axis: int, pairs: tuple[tuple[int, int], ...]) -> list[float]:
+    values = points[:, axis].tolist()
+    return [abs(values[a] - values[b]) for a, b in pairs]
 
 
-def _stated_error(points: Array, model: Array, matrix: Array, translation: Array, camera: Array) -> float:
+def _stated_error(points: Array, posed: Array, camera: Array) -> float:
     """Root of the summed squares over twice the number of points solved for, not of those summed."""
-    posed = (model[MEASURED_POINTS] @ matrix.T + translation) @ camera.T
-    seen = posed[:, :2] / posed[:, 2:]
-    total = float(((seen - points[MEASURED_POINTS]) ** 2).sum()) / (2 * len(SOLVED_POINTS))
-    return float(np.sqrt(total if np.isfinite(total) else NOT_A_NUMBER))
+    measured = posed[MEASURED_POINTS] @ camera.T
+    apart = measured[:, :2] / measured[:, 2:] - points[MEASURED_POINTS]
+    total = float((apart * apart).sum()) / (2 * len(SOLVED_POINTS))
+    return math.sqrt(total if math.isfinite(total) else NOT_A_NUMBER)

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmarks.openseeface.boxes import Crop, crop_between
+from landmarks.openseeface.endings import LOGIT_LIMIT
 from landmarks.openseeface.models import GAZE_MODEL, load_network, normalise
-from landmarks.openseeface.regression import Regression, logit
+from landmarks.openseeface.regression import Regression
 
-EYES = ((36, 39, False), (42, 45, True))  # first and second corner, whether the network wants it mirrored; right, left
+CORNERS = np.array([[36, 39], [42, 45]])  # first and second of the right and the left eye
+IS_MIRRORED = (False, True)  # as the network wants them
 SIDE_PX = GAZE_MODEL.input_px
 CELL_PX = 4
 LOGIT_FACTOR = 8.0
@@ -46,30 +48,32 @@ class PupilFinder:
     """OpenSeeFace's gaze network."""
 
     def __init__(self, models_dir: Path) -> None:
-        self._network = load_network(models_dir, GAZE_MODEL, batch=len(EYES))
+        self.network = load_network(models_dir, GAZE_MODEL, batch=len(CORNERS))
 
     def __call__(self, image: NDArray[np.uint8], face: Regression) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Right and left pupil (2, 2) in pixels of the RGB frame, and their confidence (2,); 0 for an eye unseen."""
         points, scores = np.zeros((2, 2), np.float32), np.zeros(2, np.float32)
         area = _surroundings(face, (image.shape[1], image.shape[0]))
-        batch = np.zeros((len(EYES), 3, SIDE_PX, SIDE_PX), np.float32)
-        cuts = [_eye_cut(image, face, area, eye, planes) for eye, planes in zip(EYES, batch, strict=True)]
+        pictures = np.zeros((len(CORNERS), SIDE_PX, SIDE_PX, 3), np.uint8)
+        eyes = zip(face.points[CORNERS].tolist(), pictures, IS_MIRRORED, strict=True)
+        cuts = [
+            _eye_cut(image, area, corners, into=picture, is_mirrored=mirrored) for corners, picture, mirrored in eyes
+        ]
         if not any(cuts):
             return points, scores
-        for index, (cut, maps) in enumerate(zip(cuts, self._network(batch)[0], strict=True)):
+        maps = self.network(normalise(pictures.swapaxes(1, 2)))[0]  # it wants columns first
+        for index, cut in enumerate(cuts):
             if cut is not None:
-                x, y, scores[index] = _decode(maps)
+                x, y, scores[index] = _decode(maps[index])
                 points[index] = cut.to_frame(x, y)
         return points, scores
 
 
 def _eye_cut(
-    image: NDArray[np.uint8], face: Regression, area: Crop, eye: tuple[int, int, bool], planes: NDArray[np.float32]
+    image: NDArray[np.uint8], area: Crop, corners: list[list[float]], *, into: NDArray[np.uint8], is_mirrored: bool
 ) -> EyeCut | None:
-    """An eye levelled and cut out into the network's input (3, 32, 32), columns first; None where it is out of view."""
-    first, second, is_mirrored = eye
-    (ax, ay), (bx, by) = (face.points[[first, second]] - (area.left, area.top)).astype(int).tolist()
-    a, b = (float(ax), float(ay)), (float(bx), float(by))
+    """The eye between two corners (x, y), levelled, put into a picture (32, 32, 3); None where it is out of view."""
+    a, b = ((float(int(x - area.left)), float(int(y - area.top))) for x, y in corners)
     angle = math.atan2(b[1] - a[1], b[0] - a[0]) % (2 * math.pi)
     levelled = _turned(b, a, -angle)
     middle = ((a[0] + levelled[0]) / 2, (a[1] + levelled[1]) / 2)
@@ -82,22 +86,21 @@ def _eye_cut(
     if cut.right <= cut.left or cut.bottom <= cut.top:
         return None
     part = _levelled(image[area.top : area.bottom, area.left : area.right], a, angle, cut)
-    if is_mirrored:
-        part = part[:, ::-1]
-    planes[:] = normalise(np.asarray(cv2.resize(part, (SIDE_PX, SIDE_PX)), np.uint8)).transpose(0, 2, 1)
+    cv2.resize(cv2.flip(part, 1) if is_mirrored else part, (SIDE_PX, SIDE_PX), dst=into)
     return EyeCut((area.left, area.top), a, angle, cut, is_mirrored)
 
 
 def _surroundings(face: Regression, size: tuple[int, int]) -> Crop:
-    low, high = face.points.min(axis=0), face.points.max(axis=0)
+    low, high = face.corners
     centre, reach = (low + high) / 2, (high - low) * (SURROUNDINGS / 2)
-    return crop_between(*(centre - reach), *(centre + reach), size=size)
+    return crop_between(*(centre - reach).tolist(), *(centre + reach).tolist(), size=size)
 
 
 def _levelled(area: NDArray[np.uint8], pivot: tuple[float, float], angle: float, cut: Crop) -> NDArray[np.uint8]:
     """The pixels of a cut in the area turned about the pivot, without turning the rest of the area."""
     matrix = np.asarray(cv2.getRotationMatrix2D(pivot, math.degrees(angle), 1.0), np.float64)
-    matrix[:, 2] -= (cut.left, cut.top)
+    matrix[0, 2] -= cut.left
+    matrix[1, 2] -= cut.top
     size = (cut.right - cut.left, cut.bottom - cut.top)
     return np.asarray(cv2.warpAffine(area, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
 
@@ -105,9 +108,15 @@ def _levelled(area: NDArray[np.uint8], pivot: tuple[float, float], angle: float,
 def _decode(maps: NDArray[np.float32]) -> tuple[float, float, float]:
     """x, y in the 32x32 picture and the peak, of the maps (3, 8, 8) heat, x offset, y offset; x is the first axis."""
     cell = int(maps[0].argmax())
-    across, down = SIDE_PX * logit(maps[1:].reshape(2, -1)[:, cell]) / LOGIT_FACTOR
+    peak, across, down = maps.reshape(3, -1)[:, cell].tolist()
     column, row = divmod(cell, maps.shape[2])
-    return CELL_PX * column + float(across), CELL_PX * row + float(down), float(maps[0].flat[cell])
+    factor = SIDE_PX / LOGIT_FACTOR
+    return CELL_PX * column + factor * _logit(across), CELL_PX * row + factor * _logit(down), peak
+
+
+def _logit(share: float) -> float:
+    share = min(max(share, LOGIT_LIMIT), 1 - LOGIT_LIMIT)
+    return math.log(share / (1 - share))
 
 
 def _turned(point: tuple[float, float], pivot: tuple[float, float], angle: float) -> tuple[float, float]:

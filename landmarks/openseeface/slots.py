@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmarks.openseeface.boxes import overlap
-from landmarks.openseeface.face import Face
+from landmarks.openseeface.face import Face, FacePoints
 from landmarks.openseeface.features import Features
 from landmarks.openseeface.pose import HeadPose, PoseSolver, normalised
 from landmarks.openseeface.regression import Regression
@@ -40,30 +40,29 @@ class Slot:
         """The face is not in the frame; what is usual for it stays known."""
         self.pose, self.centre = None, None
 
-    def update(
-        self,
-        found: Regression,
-        pupils: tuple[NDArray[np.float32], NDArray[np.float32]],
-        size: tuple[int, int],
-        *,
-        solver: PoseSolver,
-        score_limit: float,
-    ) -> Face:
-        """What is stated about the face, after one more frame of (width, height)."""
-        points = np.concatenate([found.points, pupils[0]])
-        self.pose = pose = solver(points, size, self.pose)
-        self.centre = found.points.mean(axis=0)
+    def see(
+        self, found: Regression, pupils: tuple[NDArray[np.float32], NDArray[np.float32]], *, score_limit: float
+    ) -> FacePoints:
+        """The face in one more frame."""
+        self.centre = found.centre
+        return FacePoints(
+            number=self.number,
+            points=np.concatenate([found.points, pupils[0]]),
+            scores=np.clip(np.concatenate([found.heat, pupils[1]]), 0, score_limit),
+            confidence=found.confidence,
+            box_xywh=found.box_xywh,
+        )
+
+    def state(self, face: FacePoints, size: tuple[int, int], *, solver: PoseSolver) -> Face:
+        """The face with its pose and expression, in a frame of (width, height)."""
+        self.pose = pose = solver(face.points, size, self.pose)
         points_3d = pose.points_3d
-        if found.confidence >= CONFIDENT and pose.sent.error <= GOOD_FIT:
+        if face.confidence >= CONFIDENT and pose.sent.error <= GOOD_FIT:
             points_3d = normalised(points_3d)
             if np.isfinite(points_3d).all():
                 self.features.update(points_3d)
         return Face(
-            number=self.number,
-            points=points,
-            scores=np.clip(np.concatenate([found.heat, pupils[1]]), 0, score_limit),
-            confidence=found.confidence,
-            box_xywh=found.box_xywh,
+            **vars(face),
             rotation=pose.rotation,
             translation=pose.translation,
             points_3d=points_3d,
@@ -91,9 +90,8 @@ def assigned(finds: list[Regression], slots: list[Slot]) -> list[tuple[Slot, Reg
     """Each slot with its face of this frame: the nearest pairs first, what is new to the first empty slots."""
     pairs = []
     for index, find in enumerate(finds):
-        centre = find.points.mean(axis=0)
         for slot in slots:
-            far = np.inf if slot.centre is None else float(np.linalg.norm(slot.centre - centre))
+            far = np.inf if slot.centre is None else float(np.linalg.norm(slot.centre - find.centre))
             pairs.append((far, slot.number, index))
     of_slot: dict[int, int] = {}
     for _, number, index in sorted(pairs):

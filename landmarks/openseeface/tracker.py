@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from checkpoints.errors import InputError
 from landmarks.openseeface.boxes import Box, crop_around
 from landmarks.openseeface.detection import FaceDetector, RetinaFaceDetector
-from landmarks.openseeface.face import Face
+from landmarks.openseeface.face import Face, FacePoints
 from landmarks.openseeface.presets import PRESETS, RETINAFACE, Preset
 from landmarks.openseeface.pupils import PupilFinder
 from landmarks.openseeface.recovery import Recovery
@@ -49,6 +49,14 @@ class OpenSeeFaceTracker:
         self._boxes: list[Box] = []
         self._misses = 0
         self._waited = 0
+        self._seen: list[FacePoints] = []
+        self._size = (0, 0)
+        self._faces: list[Face] | None = None
+
+    def start_at(self, points: NDArray[np.float32]) -> None:
+        """Look for a face where points (n, 2), pixels, of it lie, before looking elsewhere."""
+        low, high = points.min(axis=0), points.max(axis=0)
+        self._boxes, self._misses = [np.concatenate([low, high - low])], 0
 
     def close(self) -> None:
         """Nothing is held open; for the same use as other trackers."""
@@ -61,19 +69,29 @@ class OpenSeeFaceTracker:
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
         """The faces in the next frame, RGB uint8 (height, width, 3), by their number; empty where none is seen."""
-        size = (image.shape[1], image.shape[0])
-        faces = []
+        self.points(image)
+        return self.faces()
+
+    def points(self, image: NDArray[np.uint8]) -> list[FacePoints]:
+        """The faces in the next frame without pose and expression, which `faces` adds where they are wanted."""
         found = self._found(image)
+        self._seen = []
         for slot, face in assigned(found, self._slots):
             if face is None:
                 slot.forget_pose()
             else:
-                pupils = self._pupils(image, face)
-                faces.append(
-                    slot.update(face, pupils, size, solver=self.preset.pose, score_limit=self.preset.score_limit)
-                )
+                self._seen.append(slot.see(face, self._pupils(image, face), score_limit=self.preset.score_limit))
+        self._size, self._faces = (image.shape[1], image.shape[0]), None
         self._remember([face.box_xywh for face in found])
-        return faces
+        return self._seen
+
+    def faces(self) -> list[Face]:
+        """The faces of the last frame with pose and expression; frames for which nobody asks leave no trace in them."""
+        if self._faces is None:
+            self._faces = [
+                self._slots[face.number].state(face, self._size, solver=self.preset.pose) for face in self._seen
+            ]
+        return self._faces
 
     def _found(self, image: NDArray[np.uint8]) -> list[Regression]:
         """The faces in the frame, best first."""

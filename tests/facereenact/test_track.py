@@ -15,10 +15,10 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 import facereenact.tracking as tracking
-from facereenact import cli, track_live, track_parts
+from facereenact import cli, track_live, track_processes
 from facereenact.errors import FaceNotFoundError, InputError
 from facereenact.track_live import camera_frames
-from facereenact.track_parts import NotJoinableError, Part, joined
+from facereenact.track_parts import Part, PartError, joined
 from facereenact.track_settings import TrackSettings, address
 from facereenact.tracking import track_video
 from facereenact.video import VideoReader
@@ -121,6 +121,21 @@ def test_a_part_of_the_video_at_another_rate(tmp_path: Path) -> None:
     assert np.abs(track.points[::2] - whole.points[3:9]).mean() < 1.5
 
 
+@pytest.mark.parametrize("tracker", ["mediapipe", "hybrid", "openseeface"])
+def test_one_of_two_faces_is_chosen(tmp_path: Path, tracker: str, request: pytest.FixtureRequest) -> None:
+    if tracker != "mediapipe":
+        request.getfixturevalue("models")
+    output = tmp_path / f"one{SUFFIX}"
+    for face, is_left in (("largest", False), ("0", True), ("1", False), ("80,90", True)):
+        arguments = (clips.two_drivers(), "-o", output, "--tracker", tracker, "--face", face, "--overwrite")
+        assert invoke(*arguments).exit_code == 0
+        assert (load_landmarks(output).points[:, 30, 0] < 164).all() == is_left
+    output.unlink()
+    line = error_line(invoke(clips.two_drivers(), "-o", output, "--tracker", tracker, "--face", 2))
+    assert "there is no face 2: 2 found, counted from 0 at the left" in line
+    assert not list(tmp_path.glob(f"*{SUFFIX}*"))
+
+
 def test_several_faces_get_a_file_each(tmp_path: Path) -> None:
     output = tmp_path / f"duo{SUFFIX}"
     stale = tmp_path / f"duo.2{SUFFIX}"
@@ -148,8 +163,9 @@ def test_the_other_trackers(tmp_path: Path, tracker: str) -> None:
 def test_parts_at_once_give_nearly_the_same_and_always_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Parts of 30 frames, so that a short clip has two."""
-    monkeypatch.setattr(track_parts, "SHORTEST_PART", 30)
+    """Parts of 20 and 40 frames, so that a short clip has two."""
+    monkeypatch.setattr(track_processes, "SHORTEST_PART", 20)
+    monkeypatch.setattr(track_processes, "HEAD_START", 20)
     clip = write_clip(tmp_path / "long.mp4", clips.moving_face(60))
 
     def run(jobs: int) -> tracking.TrackResult:
@@ -208,7 +224,7 @@ def test_parts_that_differ_are_not_joined() -> None:
         stretch(10, 20, 0),
         Part([t + 0.02 for t in stretch(6, 20, 0).times_s], [[None]] * 14),
     ):
-        with pytest.raises(NotJoinableError):
+        with pytest.raises(PartError):
             joined([stretch(0, 10, 0), part], [0, 9.5 / 25])
 
 
@@ -346,6 +362,8 @@ def test_an_address_out_of_reach_is_one_line(tmp_path: Path, monkeypatch: pytest
         (("--camera", "0"), "--camera needs a place"),
         (("--camera", "0", "--start", "1", "--send", "1"), "are for videos"),
         (("v.mp4", "--faces", "0"), "--faces must be"),
+        (("v.mp4", "--faces", "2", "--face", "1"), "--face chooses the one face to follow"),
+        (("v.mp4", "--face", "left"), "is no face: give largest, an index"),
         (("v.mp4", "--jobs", "0"), "--jobs must be"),
         (("v.mp4", "--jobs", "2", "--send", "11573"), "do not go with --jobs"),
         (("v.mp4", "--send", "11573", "--tracker", "hybrid"), "do not go with --tracker hybrid"),
@@ -385,8 +403,8 @@ def test_the_progress_goes_from_nothing_to_all(tmp_path: Path) -> None:
 
 def test_a_broken_part_is_told_as_the_whole_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong in a part is tried again from start to end, whose error is the one shown."""
-    monkeypatch.setattr(track_parts, "SHORTEST_PART", 6)
-    monkeypatch.setattr(track_parts, "read_in_parts", _fails)
+    monkeypatch.setattr(tracking, "part_count", lambda frames, wanted: wanted)
+    monkeypatch.setattr(tracking, "read_in_parts", _fails)
     result = track_video(TrackSettings(video=clips.talk(), output=tmp_path / f"t{SUFFIX}", jobs=2))
     assert result.jobs == 1 and result.frames == len(list(VideoReader(clips.talk())))
 

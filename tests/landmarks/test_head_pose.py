@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from landmarks import head_pose
 from landmarks.head_pose import (
+    camera_matrix,
     euler_deg,
     face_model,
     fit_scale_and_position,
@@ -19,43 +21,71 @@ from landmarks.types import POINT_COUNT
 from tests.faces import angle_deg, photographed
 
 TURNS_DEG = [(0, 0, 0), (20, 0, 0), (-20, 0, 0), (0, 45, 0), (0, -45, 0), (0, 0, 60), (15, -25, 10), (-10, 30, 150)]
-PLACES = [(0, 0, 4), (0.8, -0.4, 5), (-1.5, 1, 8)]
+PLACES = [(0, 0, 8), (0.8, -0.4, 12), (-1.5, 1, 30)]
 SIZES = [(640, 640), (1280, 720), (480, 854), (1920, 400)]
+
+
+def viewed(turn_deg: ArrayLike, place: ArrayLike, size: tuple[int, int]) -> NDArray[np.float64]:
+    """(1, 68, 2) the face model as a camera far away sees it, in the place and size that `place` has before it."""
+    camera, (x, y, z) = camera_matrix(size), np.asarray(place, float)
+    turned = Rotation.from_rotvec(np.radians(turn_deg)).apply(face_model())[None, :, :2]
+    return (turned + np.array([x, y])) * camera[0, 0] / z + camera[:2, 2]
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("turn_deg", TURNS_DEG)
 def test_the_pose_is_recovered_whatever_the_shape_of_the_frame(turn_deg: ArrayLike, size: tuple[int, int]) -> None:
     for place in PLACES:
-        rotation, translation = solve_head_pose(photographed(turn_deg, place, size), size)
-        assert angle_deg(rotation, np.radians(turn_deg)) < 0.05
-        np.testing.assert_allclose(translation, place, atol=0.01)
+        rotation, translation = solve_head_pose(viewed(turn_deg, place, size), size)
+        assert angle_deg(rotation, np.radians([turn_deg])).max() < 0.01
+        np.testing.assert_allclose(translation, [place], atol=0.001)
+
+
+@pytest.mark.parametrize("turn_deg", TURNS_DEG)
+def test_perspective_turns_the_head_little(turn_deg: ArrayLike) -> None:
+    """A face that fills the picture before a phone at arm's length is about five eye distances away."""
+    size = (1280, 720)
+    for distance, most_deg in ((5, 3.6), (10, 1.8), (20, 1.0)):
+        rotation, _ = solve_head_pose(photographed(turn_deg, (0, 0, distance), size)[None], size)
+        assert angle_deg(rotation, np.radians([turn_deg])).max() < most_deg
 
 
 @pytest.mark.parametrize("turn_deg", TURNS_DEG)
 def test_half_a_pixel_of_noise_turns_the_head_little(turn_deg: ArrayLike) -> None:
     size = (1280, 720)
     noise = np.random.default_rng(0).normal(0, 0.5, (40, POINT_COUNT, 2))
-    clean = photographed(turn_deg, (0, 0, 4), size)  # the eyes are 320 pixels apart
-    errors = [angle_deg(solve_head_pose(clean + part, size)[0], np.radians(turn_deg)) for part in noise]
-    assert np.mean(errors) < 0.5
+    seen = viewed(turn_deg, (0, 0, 16), size) + noise  # the eyes are 320 pixels apart
+    assert angle_deg(solve_head_pose(seen, size)[0], np.radians([turn_deg])).mean() < 0.5
 
 
-def test_a_guess_leads_to_the_same_pose() -> None:
+def test_a_frame_alone_is_solved_as_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
     size = (640, 480)
-    points = photographed((10, 20, -5), (0.3, 0, 5), size)
-    for guess in ((np.zeros(3), np.array([0.0, 0, 5])), (np.radians([12, 16, 0]), np.array([0.1, 0.1, 4]))):
-        rotation, translation = solve_head_pose(points, size, guess)
-        assert angle_deg(rotation, np.radians([10, 20, -5])) < 0.05
-        np.testing.assert_allclose(translation, (0.3, 0, 5), atol=0.01)
+    noise = np.random.default_rng(1).normal(0, 3, (len(TURNS_DEG), POINT_COUNT, 2))
+    seen = np.concatenate([viewed(turn, (0.3, 0, 12), size) for turn in TURNS_DEG]) + noise
+    alone = [np.concatenate(parts) for parts in zip(*(solve_head_pose(each[None], size) for each in seen), strict=True)]
+    monkeypatch.setattr(head_pose, "CHUNK", 3)
+    for found, expected in zip(solve_head_pose(seen, size), alone, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_a_head_that_goes_past_upside_down_does_not_jump() -> None:
+    size = (640, 480)
+    angles = np.concatenate([np.arange(0, 340, 20), np.arange(340, -340, -20)])
+    seen = np.concatenate([viewed((0, 0, angle), (0, 0, 12), size) for angle in angles])
+    np.testing.assert_allclose(np.degrees(solve_head_pose(seen, size)[0][:, 2]), angles, atol=1e-6)
+
+
+def test_points_that_are_all_the_same_have_some_pose() -> None:
+    for found in solve_head_pose(np.full((2, POINT_COUNT, 2), 7.0), (64, 64)):
+        assert np.isfinite(found).all()
 
 
 def test_expression_does_not_turn_the_head() -> None:
     size = (640, 480)
-    points = photographed((0, 15, 0), (0, 0, 4), size)
-    grimace = points.copy()
-    grimace[[*range(3, 14), *range(17, 27), *range(48, 66)]] += (3, 25)
-    for before, after in zip(solve_head_pose(points, size), solve_head_pose(grimace, size), strict=True):
+    seen = viewed((0, 15, 0), (0, 0, 16), size)
+    grimace = seen.copy()
+    grimace[:, [*range(3, 14), *range(17, 27), *range(48, 66)]] += (3, 25)
+    for before, after in zip(solve_head_pose(seen, size), solve_head_pose(grimace, size), strict=True):
         np.testing.assert_allclose(after, before, atol=1e-9)
 
 

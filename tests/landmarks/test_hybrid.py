@@ -32,7 +32,7 @@ def mesh_of(points: NDArray[np.float32]) -> FaceMesh:
 
 
 def geometry(points: NDArray[np.float32], score: float = 0.8) -> SeenFace:
-    return SeenFace(points, np.full(68, score, np.float32), np.arange(6.0))
+    return SeenFace(points, np.full(68, score, np.float32))
 
 
 def moved(points: NDArray[np.float32], *, turn: float = 0.1, scale: float = 1.1) -> NDArray[np.float32]:
@@ -48,7 +48,6 @@ def test_the_lids_are_as_shut_as_in_the_mesh_and_all_else_stays() -> None:
     np.testing.assert_array_equal(face.points[OTHERS], own[OTHERS])
     for first, second, _, _ in EYES:
         np.testing.assert_allclose(face.points[[first, second]], own[[first, second]], atol=1e-3)
-    assert face.pose is not None and list(face.pose) == [0, 1, 2, 3, 4, 5]
 
 
 def test_the_pupils_follow_the_mesh() -> None:
@@ -77,9 +76,8 @@ def test_one_tracker_alone_counts_less() -> None:
     assert alone.scores is not None
     assert (alone.scores[:36] == np.float32(0.8)).all() and (alone.scores[36:48] == np.float32(0.8 * ALONE)).all()
     seen = without_geometry(hopper().mesh, size)
-    assert seen.scores is not None and seen.pose is not None
+    assert seen.scores is not None
     np.testing.assert_allclose(seen.scores, ALONE * hopper().landmarks.scores[0], atol=1e-5)
-    np.testing.assert_allclose(seen.pose[:3], hopper().landmarks.rotation[0], atol=1e-3)
 
 
 def test_faces_and_meshes_are_paired_by_place() -> None:

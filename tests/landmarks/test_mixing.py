@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from landmarks import LandmarkSequence, mixing
 from landmarks.head_pose import face_model
 from landmarks.mixing import PARTS, Mixer, Part, Take, amplify, mix, resample
-from landmarks.motion import EYE_POINTS, MOUTH_POINTS, FaceMotion, split_motion
-from landmarks.retargeting import CLOSED_LIPS, CORNERS, Retargeter, across_mouth, lid_openness, lip_gaps
+from landmarks.motion import EYE_POINTS, MOUTH_CORNERS, MOUTH_POINTS, FaceMotion, split_motion
+from landmarks.retargeting import CLOSED_LIPS, Retargeter, across_mouth, lid_openness, lip_gaps
 from landmarks.types import ARRAYS
 from tests.faces import acted, angle_deg, astronaut, hopper
 
@@ -229,7 +229,7 @@ def test_lids_and_lips_never_pass_each_other(gain: float) -> None:
     assert lid_openness(face).min() > -1e-9
     down = np.repeat(across_mouth(face_model() + own.offsets), len(face), axis=0)
     assert lip_gaps(face, down).min() > 0
-    right, left = CORNERS
+    right, left = MOUTH_CORNERS
     widths = face[:, left, 0] - face[:, right, 0]
     assert widths.min() > 0.4 * widths[0]
 

@@ -87,7 +87,7 @@ def test_the_neutral_frame_gives_the_source_as_it_is(whose: Callable[[], Face]) 
 def test_a_mouth_that_is_closed_in_both_stays_closed() -> None:
     source = hopper().landmarks
     assert lip_gap(source)[0] < 0.02
-    assert lip_gap(Retargeter(source, source)(source))[0] < lip_gap(source)[0] + 0.002
+    assert lip_gap(Retargeter(source, source)(source))[0] < lip_gap(source)[0] + 0.003
 
 
 def test_size_and_place_of_the_driver_do_not_matter() -> None:

@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from checkpoints import NotInstalledError, import_files
 from checkpoints.errors import InputError
+from landmarks.identities import Identities
+from landmarks.mediapipe_tracker import FaceChoice
+from landmarks.openseeface import OpenSeeFaceTracker
 from landmarks.trackers import (
     HybridFaces,
-    Identities,
     MediaPipeFaces,
     OneFace,
     OpenSeeFaceFaces,
     choose_tracker,
+    models_folder,
     open_tracker,
     seen_face,
 )
@@ -104,19 +107,15 @@ def test_an_unseen_pupil_lies_in_its_eye() -> None:
     stated.points[66], stated.scores[66] = 0, 0
     shown = seen_face(stated)
     np.testing.assert_allclose(shown.points[66], stated.points[36:42].mean(axis=0))
-    assert shown.pose is not None and list(shown.pose[:3]) == list(stated.rotation)
-    assert seen_face(stated, with_pose=False).pose is None
 
 
 def test_a_builder_takes_what_a_tracker_states() -> None:
     points = hopper().landmarks.points[0]
-    scores, pose = np.linspace(0, 1, 68).astype(np.float32), np.array([0.1, 0.2, 0.3, 1, 2, 12])
-    builder = SequenceBuilder(hopper().size, "test").add_face(SeenFace(points, scores, pose), 0.0)
+    scores = np.linspace(0, 1, 68).astype(np.float32)
+    builder = SequenceBuilder(hopper().size, "test").add_face(SeenFace(points, scores), 0.0)
     sequence = builder.add_face(None, 0.1).add(points, 0.2).build()
     np.testing.assert_array_equal(sequence.scores[0], scores)
-    np.testing.assert_allclose(sequence.rotation[0], pose[:3], rtol=1e-6)
-    np.testing.assert_allclose(sequence.translation[0], pose[3:], rtol=1e-6)
-    np.testing.assert_allclose(sequence.rotation[2], hopper().landmarks.rotation[0], atol=2e-3)
+    np.testing.assert_allclose(sequence.rotation[[0, 2]], np.repeat(hopper().landmarks.rotation, 2, axis=0), atol=1e-6)
     np.testing.assert_allclose(sequence.scores[2], hopper().landmarks.scores[0], atol=2e-2)
     assert not sequence.scores[1].any()
 
@@ -150,6 +149,43 @@ def test_a_tracked_face_lies_where_the_picture_shows_it(
     )
     assert error.mean() < (0.02 if kind is MediaPipeFaces else 0.08)
     assert first.tracker == tracker.name and first.detected.all()
+
+
+@pytest.mark.parametrize(("choice", "x"), [("largest", 780), (0, 250), (1, 780), ((200.0, 250.0), 250)])
+@pytest.mark.parametrize("name", ["hybrid", "openseeface", "mediapipe"])
+def test_every_tracker_follows_the_chosen_face(
+    name: str, choice: FaceChoice, x: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name != "mediapipe":
+        install_models(tmp_path, monkeypatch)
+    with OneFace(open_tracker(choose_tracker(name)[0], face=choice)) as tracker:
+        for _ in range(2):
+            tracker.reset()
+            rows = [tracker(image) for image in [BLANK, *[np.roll(couple(), 3 * index, axis=1) for index in range(6)]]]
+            assert rows[0] is None
+            centres = [row.centre[0] for row in rows[1:] if row is not None]
+            np.testing.assert_allclose(centres, x + 3 * np.arange(6), atol=60)
+
+
+@pytest.mark.parametrize("name", ["hybrid", "openseeface", "mediapipe"])
+def test_a_face_that_is_not_there_cannot_be_chosen(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name != "mediapipe":
+        install_models(tmp_path, monkeypatch)
+    with OneFace(open_tracker(choose_tracker(name)[0], face=2)) as tracker:
+        assert tracker(BLANK) is None
+        with pytest.raises(InputError, match="there is no face 2: 2 found, counted from 0 at the left"):
+            tracker(couple())
+
+
+def test_the_original_starts_with_the_face_it_is_surest_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_models(tmp_path, monkeypatch)
+    with OneFace(OpenSeeFaceFaces(1, "compat")) as tracker, OneFace(OpenSeeFaceFaces(1, "compat", 0)) as told:
+        surest, chosen = tracker(couple()), told(couple())
+    with OpenSeeFaceTracker(models_folder(), preset="compat") as original:
+        (expected,) = original(couple())
+    assert surest is not None and chosen is not None
+    np.testing.assert_array_equal(surest.points[:66], expected.points[:66])
+    assert abs(chosen.centre[0] - 250) < 60
 
 
 def test_the_hybrid_points_mediapipe_at_the_face_of_openseeface(

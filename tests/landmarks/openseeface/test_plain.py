@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from facereenact.bench.plain import PlainTracker
 from landmarks.openseeface import OpenSeeFaceTracker
 from tests.landmarks.openseeface.conftest import clip
-from tests.landmarks.openseeface.plain import PlainTracker
 
 
 def test_fast_steps_agree_with_plain_steps(models_dir: Path, shared_media: Path) -> None:

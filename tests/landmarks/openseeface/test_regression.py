@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from landmarks.openseeface.boxes import Crop, crop_around
-from landmarks.openseeface.regression import decode, logit
+from landmarks.openseeface.regression import LandmarkRegressor, regression
 
 
 def test_crop_has_a_margin_and_starts_a_row_lower() -> None:
@@ -17,27 +19,21 @@ def test_a_crop_stays_in_the_frame(box: tuple[int, int, int, int]) -> None:
     assert 0 <= crop.top <= crop.bottom <= 360
 
 
-def test_points_follow_from_cells_and_offsets() -> None:
+def test_points_lie_in_the_crop() -> None:
     heat = np.full(66, 0.8, np.float32)
-    cells = np.tile([[9, 18]], (66, 1))
-    offsets = np.full((2, 66), 0.5, np.float32)
-    offsets[1, 1] = 1 / (1 + np.exp(-1.6))  # a tenth of the crop
-    found = decode(heat, cells, offsets, crop=Crop(100, 50, 324, 274), side_px=224)
-    np.testing.assert_allclose(found.points[0], [100 + 223 * 18 / 27, 50 + 223 * 9 / 27], atol=1e-3)
-    np.testing.assert_allclose(found.points[1] - found.points[0], [22.3, 0], atol=1e-3)
+    places = np.stack([np.linspace(0, 224, 66), np.full(66, 112)]).astype(np.float32)
+    found = regression(heat, places, crop=Crop(100, 50, 324, 498), side_px=224)
+    np.testing.assert_allclose(found.points[[0, -1]], [(100, 274), (324, 274)], atol=1e-3)
+    np.testing.assert_allclose(found.box_xywh, [100, 274, 224, 0], atol=1e-3)
+    np.testing.assert_allclose(found.centre, [212, 274], atol=1e-3)
     assert found.confidence == pytest.approx(0.8)
-    np.testing.assert_allclose(found.box_xywh, [*found.points[0], 22.3, 0], atol=1e-3)
 
 
-def test_a_wider_crop_stretches_the_points() -> None:
-    cells = np.stack([np.zeros(66, int), np.arange(66) % 28], axis=1)
-    offsets = np.full((2, 66), 0.5, np.float32)
-    narrow, wide = (
-        decode(np.ones(66, np.float32), cells, offsets, crop=Crop(0, 0, width, 224), side_px=224).points
-        for width in (224, 448)
-    )
-    np.testing.assert_allclose(wide, narrow * (2, 1), atol=1e-3)
-
-
-def test_logit_is_bounded() -> None:
-    np.testing.assert_allclose(logit(np.array([-1, 0.5, 6], np.float32)), [-16.1, 0, 15.9], atol=0.1)
+def test_a_crop_of_another_size_is_seen_alike(models_dir: Path) -> None:
+    """The buffers of a large crop are used for a small one and again for the large one."""
+    image = np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8)
+    regressor = LandmarkRegressor(models_dir)
+    large, small = Crop(0, 0, 400, 300), Crop(30, 20, 90, 100)
+    first = [regressor(image, crop).points for crop in (large, small)]
+    np.testing.assert_array_equal(regressor(image, large).points, first[0])
+    np.testing.assert_array_equal(LandmarkRegressor(models_dir)(image, small).points, first[1])

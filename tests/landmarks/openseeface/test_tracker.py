@@ -157,6 +157,27 @@ def test_reset_forgets(scene: Scene) -> None:
     assert scene.detections == 2
 
 
+def test_points_alone_are_those_of_the_whole_face(scene: Scene) -> None:
+    whole, bare = tracker("corrected"), tracker("corrected")
+    assert bare.faces() == []
+    for step in range(5):
+        scene.faces = [(150 + 10 * step, 150 + 5 * step)]
+        (expected,), (found,) = whole(IMAGE), bare.points(IMAGE)
+        np.testing.assert_array_equal(found.points, expected.points)
+        np.testing.assert_array_equal(found.scores, expected.scores)
+
+
+def test_pose_and_expression_are_stated_once_a_frame(scene: Scene) -> None:
+    once, often = tracker("corrected"), tracker("corrected")
+    for step in range(5):
+        scene.faces = [(150 + 10 * step, 150 + 5 * step)]
+        (expected,) = once(IMAGE)
+        often.points(IMAGE)
+        for face in (*often.faces(), *often.faces()):
+            np.testing.assert_array_equal(face.rotation, expected.rotation)
+            np.testing.assert_array_equal(face.features, expected.features)
+
+
 def test_an_unknown_preset_is_named() -> None:
     with pytest.raises(InputError, match="corrected or compat"):
         tracker("fast")

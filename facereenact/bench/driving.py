@@ -1,16 +1,10 @@
-"""Speed and memory of the main job, stage by stage: `make bench`.
-
-Timings vary with the machine and its load, so they are printed and never tested. Each figure is the median of several
-rounds over the same frames.
-"""
+"""Speed and memory of `drive`, stage by stage."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -20,7 +14,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from facereenact.console import quiet_libraries
+from facereenact.bench.media import repeated
 from facereenact.drive import drive
 from facereenact.renderers.base import DriverFrame
 from facereenact.renderers.warp import WarpRenderer
@@ -32,7 +26,6 @@ from landmarks.retargeting import Retargeter
 from landmarks.smoothing import SMOOTHERS, fill_gaps
 from landmarks.tracking import track
 
-SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 SIDE_PX = 512  # the size that the figures are quoted for
 
 # The kernel's own mark where there is one: what getrusage reports starts from the size of the parent process.
@@ -49,34 +42,8 @@ else:
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the speed and memory of `facereenact drive` on this machine.")
-    parser.add_argument("--source", type=Path, default=SAMPLES / "face.png", help="portrait (default: the sample)")
-    parser.add_argument("--driver", type=Path, default=SAMPLES / "talk.mp4", help="video (default: the sample)")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of which the median is printed (default: 3)")
-    parser.add_argument(
-        "--memory", action="store_true", help="peak memory with 10 s and 10 minutes of driver (minutes)"
-    )
-    arguments = parser.parse_args()
-    quiet_libraries()
-    with tempfile.TemporaryDirectory() as folder:
-        driver = Path(folder) / "driver.mp4"
-        _resize(arguments.driver, driver)
-        _speed(arguments.source, driver, Path(folder), arguments.rounds)
-        if arguments.memory:
-            _memory(arguments.source, driver, Path(folder))
-
-
-def _resize(source: Path, target: Path) -> None:
-    """The driver at the quoted size."""
-    import cv2
-
-    with VideoReader(source) as reader, VideoWriter(target, (SIDE_PX, SIDE_PX), reader.info.rate) as writer:
-        for frame in reader:
-            writer.write(cv2.resize(frame.image, (SIDE_PX, SIDE_PX)), frame.timestamp_s)  # type: ignore[arg-type]
-
-
-def _speed(portrait: Path, driver: Path, folder: Path, rounds: int) -> None:
+def print_speed(portrait: Path, driver: Path, folder: Path, *, rounds: int) -> None:
+    """The stages of `drive`, and the whole of it."""
     source = read_source(portrait, crop=True, size=SIDE_PX)
     frames = [(frame.image, frame.timestamp_s) for frame in VideoReader(driver)]
     with MediaPipeTracker() as tracker:
@@ -126,24 +93,13 @@ def _whole(portrait: Path, driver: Path, folder: Path, rounds: int) -> Iterator[
         yield result.seconds["tracking"] + result.seconds["rendering"]
 
 
-def _memory(portrait: Path, driver: Path, folder: Path) -> None:
+def print_memory(portrait: Path, driver: Path, folder: Path) -> None:
+    """The peak memory of whole commands, with a short and a long driver."""
     table = Table("driver", "peak memory, MiB", title="peak memory of the whole command")
     for seconds in (10, 600):
-        looped = folder / f"{seconds}s.mp4"
-        with VideoReader(driver) as reader, VideoWriter(looped, reader.info.size, Fraction(25)) as writer:
-            for index, image in zip(range(25 * seconds), _forever(reader), strict=False):
-                writer.write(image, index / 25)  # type: ignore[arg-type]
-        command = [sys.executable, "-c", PEAK_MEMORY, str(portrait), str(looped), str(folder / f"{seconds}.out.mp4")]
+        long = repeated(driver, folder / f"{seconds}s.mp4", frames=25 * seconds)
+        command = [sys.executable, "-c", PEAK_MEMORY, str(portrait), str(long), str(folder / f"{seconds}.out.mp4")]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         unit = 2**20 if sys.platform == "darwin" else 2**10
         table.add_row(f"{seconds} s", f"{int(done.stdout.split()[-1]) / unit:.0f}")
     Console().print(table)
-
-
-def _forever(reader: VideoReader) -> Iterator[object]:
-    while True:
-        yield from (frame.image for frame in reader)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,173 @@
+"""Speed of the OpenSeeFace tracker: its stages, its networks alone, and plain steps for comparison."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from checkpoints import NotInstalledError, locate
+from facereenact.bench.media import repeated
+from facereenact.bench.plain import PlainTracker
+from facereenact.errors import FaceNotFoundError
+from facereenact.track_parts import cores
+from facereenact.track_settings import TrackSettings
+from facereenact.tracking import track_video
+from facereenact.video import VideoReader
+from landmarks.openseeface import OpenSeeFaceTracker
+from landmarks.openseeface.boxes import Box, crop_around
+from landmarks.openseeface.pose import CorrectedPose
+from landmarks.openseeface.pupils import PupilFinder
+from landmarks.openseeface.regression import LandmarkRegressor, regression
+from landmarks.openseeface.slots import Slot
+
+Image = NDArray[np.uint8]
+Track = Callable[[Image], object]
+
+STAGES = ("crop", "landmark network to points", "points in the frame", "pupils", "pose and features")
+PLAIN = "plain steps, networks as published"
+MOST_FRAMES = 100  # that are held in memory
+CHUNK = 20  # frames that one way to track gets before the next has its turn
+LONG = 1200  # frames of the video that is tracked from file to file
+JOBS = (1, 2)
+
+
+def print_tracker(driver: Path, folder: Path, *, rounds: int) -> None:
+    """What a tracked frame costs, stage by stage, and how many times as fast as plain steps it is."""
+    try:
+        models_dir = locate("openseeface")
+    except NotInstalledError as error:
+        Console().print(f"no table of the OpenSeeFace tracker: {error}", soft_wrap=True)
+        return
+    with one_core():
+        images = [frame.image for _, frame in zip(range(MOST_FRAMES), VideoReader(driver), strict=False)]
+        read_ms = median(_read_ms(driver) for _ in range(rounds))
+        stages = _stages(models_dir, images[0])
+        ways: dict[str, Track] = {
+            "tracked frame": OpenSeeFaceTracker(models_dir),
+            "its points alone, as track needs": OpenSeeFaceTracker(models_dir).points,
+            "its networks alone: the floor": stages.networks,
+            PLAIN: PlainTracker(models_dir, stages.box),
+        }
+        ms = _interleaved({**ways, "stages": stages}, images, rounds)
+    stage_table = Table("stage", "ms a frame", title="a tracked frame of OpenSeeFace, one core")
+    stage_table.add_row("read the video", f"{read_ms:.2f}")
+    for name, seconds in stages.seconds.items():
+        stage_table.add_row(name, f"{1000 * median(seconds):.2f}")
+    Console().print(stage_table)
+    title = f"{len(images)} frames of {images[0].shape[1]}x{images[0].shape[0]}, one core"
+    Console().print(_table("whole frame", title, {name: ms[name] for name in ways}, ms[PLAIN]))
+    _print_jobs(repeated(driver, folder / "long.mp4", frames=LONG), folder, read_ms + ms[PLAIN], rounds)
+
+
+def _print_jobs(video: Path, folder: Path, plain_ms: float, rounds: int) -> None:
+    """From the file to the track, reading and the start of processes included, against plain steps and reading."""
+    output = folder / "long.landmarks.safetensors"
+    seconds: dict[int, list[float]] = {jobs: [] for jobs in JOBS}
+    for _ in range(rounds):
+        for jobs in JOBS:
+            settings = TrackSettings(video=video, output=output, tracker="openseeface", jobs=jobs, overwrite=True)
+            seconds[jobs].append(track_video(settings).seconds)
+    rows = {f"track --jobs {jobs}": 1000 * median(values) / LONG for jobs, values in seconds.items()}
+    title = f"from file to file, {LONG} frames, {cores()} cores"
+    Console().print(_table("whole video", title, {**rows, "read, then plain steps": plain_ms}, plain_ms))
+
+
+def _table(heading: str, title: str, rows: dict[str, float], plain_ms: float) -> Table:
+    """Rows of milliseconds a frame, with frames per second and how many times as fast as plain steps."""
+    table = Table(heading, "ms a frame", "frames/s", "times as fast", title=title)
+    for name, ms in rows.items():
+        table.add_row(name, f"{ms:.2f}", f"{1000 / ms:.0f}", f"{plain_ms / ms:.2f}")
+    return table
+
+
+def _read_ms(video: Path) -> float:
+    begin = time.perf_counter()
+    count = sum(1 for _ in VideoReader(video))
+    return 1000 * (time.perf_counter() - begin) / count
+
+
+def _interleaved(ways: dict[str, Track], images: list[Image], rounds: int) -> dict[str, float]:
+    """Milliseconds a frame of each way to track, in turn, so that all meet the machine in the same state."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for first in range(0, len(images), CHUNK):
+            for name, track in ways.items():
+                for image in images[first : first + CHUNK]:
+                    begin = time.perf_counter()
+                    track(image)
+                    seconds[name].append(time.perf_counter() - begin)
+    return {name: 1000 * median(values) for name, values in seconds.items()}
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Keep libraries that start a thread per core from doing so, where the system lets a process choose its cores."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+class Stages:
+    """The tracker's steps for one face, one after the other, with the clock read between them."""
+
+    def __init__(self, models_dir: Path, image: Image, box: Box) -> None:
+        self.box = box
+        self.seconds: dict[str, list[float]] = {name: [] for name in STAGES}
+        self._regressor, self._pupils = LandmarkRegressor(models_dir), PupilFinder(models_dir)
+        self._slot, self._solver = Slot(0), CorrectedPose()
+        self._planes = self._regressor.picture(image, crop_around(box, _size(image))).copy()
+        self._eyes = np.zeros((2, 3, 32, 32), np.float32)
+
+    def __call__(self, image: Image) -> None:
+        size = _size(image)
+        clock = [time.perf_counter()]
+        crop = crop_around(self.box, size)
+        planes = self._regressor.picture(image, crop)
+        clock.append(time.perf_counter())
+        heat, places = self._regressor.network(planes)
+        clock.append(time.perf_counter())
+        found = regression(heat, places, crop=crop, side_px=self._regressor.side_px)
+        clock.append(time.perf_counter())
+        pupils = self._pupils(image, found)
+        clock.append(time.perf_counter())
+        self._slot.state(self._slot.see(found, pupils, score_limit=1.0), size, solver=self._solver)
+        clock.append(time.perf_counter())
+        self.box = found.box_xywh
+        for name, seconds in zip(STAGES, np.diff(clock).tolist(), strict=True):
+            self.seconds[name].append(seconds)
+
+    def networks(self, _: Image) -> None:
+        """The two networks, whatever the frame."""
+        self._regressor.network(self._planes)
+        self._pupils.network(self._eyes)
+
+
+def _stages(models_dir: Path, image: Image) -> Stages:
+    """The stages from the face in a frame on.
+
+    Raises:
+        FaceNotFoundError: there is none.
+    """
+    faces = OpenSeeFaceTracker(models_dir)(image)
+    if not faces:
+        raise FaceNotFoundError("the first frame of the driver shows no face; give another --driver")
+    return Stages(models_dir, image, faces[0].box_xywh)
+
+
+def _size(image: Image) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]
