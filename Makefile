@@ -21,7 +21,7 @@ help:
 	@echo "make soak    kill a run of preprocess twenty times and compare what it leaves (about ten minutes)"
 	@echo "make check   formatting, lint, types and the directions of the imports"
 	@echo "make format  format the code and mend what the linter can mend"
-	@echo "make bench   measure speed and memory"
+	@echo "make bench   measure speed and memory (ARGS=--tracker for the tracker alone)"
 	@echo "make clean   remove the environment, caches and outputs"
 
 install: $(INSTALLED)

@@ -120,7 +120,8 @@ def command(verb: str, name: str, root: Path | None, arguments: str = "") -> str
 
 def how_to_install(entry: Checkpoint, root: Path | None) -> str:
     """The commands for a machine with and without a connection, on one line."""
-    missing = f"{entry.name} is not installed in {folder_of(entry, root)}"
+    lacking = "incomplete or damaged" if state(entry, root=root) == "partial" else "not installed"
+    missing = f"{entry.name} is {lacking} in {folder_of(entry, root)}"
     by_hand = f"download {', '.join(each.name for each in entry.files if not each.optional)} from {entry.source.page}"
     importing = f"run: {command('import', entry.name, root, 'FOLDER')}"
     if isinstance(entry.source, Drive):

@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import psutil
 from rich.console import Console
 from rich.table import Table
@@ -83,6 +84,15 @@ class TrackAlone:
         with closing(ahead(VideoReader(clip.path))) as frames:
             track(((frame.image, frame.timestamp_s) for frame in frames), opened(self.tracker))
         return ClipResult(clip)
+
+
+def busy(clip: Clip, feed: Callable[[], None]) -> ClipResult:
+    """Computes for a second, and tells how much."""
+    matrix, count, begun = np.ones((128, 128), np.float32), 0, time.perf_counter()
+    while time.perf_counter() - begun < 1:
+        matrix = matrix @ matrix / 128
+        count += 1
+    return ClipResult(clip, content=str(count))
 
 
 @cache
@@ -168,6 +178,8 @@ def scaling(table: Table, clips: list[Clip], tracker: TrackerName, folder: Path,
         for name, engine in engines.items():
             rates[name].append(rate(engine.run(fresh(folder, tracker), clips, timeout_s=TIMEOUT_S)))
     one, two, ray = (median(values) for values in rates.values())
+    machine = pace(engines["two"], clips) / pace(engines["one"], clips)
+    table.add_row("two busy loops", f"{machine:.2f} times one", "the machine's own limit")
     table.add_row("one worker", f"{one:.2f} clips/s", "")
     table.add_row("two workers", f"{two:.2f} clips/s, {two / one:.2f} times", "1.8 times")
     table.add_row("Ray, two workers", f"{ray:.2f} clips/s, {ray / one:.2f} times", "1.7 times")
@@ -181,6 +193,15 @@ def rate(results: Generator[ClipResult]) -> float:
         begun = time.perf_counter()
         count = sum(1 for _ in results)
         return count / (time.perf_counter() - begun)
+
+
+def pace(engine: Engine, clips: list[Clip]) -> float:
+    """What an engine computes a second when it does nothing else."""
+    with closing(engine.run(busy, clips[:8], timeout_s=TIMEOUT_S)) as results:
+        next(results)  # the workers are ready
+        begun = time.perf_counter()
+        count = sum(int(result.content) for result in results)
+    return count / (time.perf_counter() - begun)
 
 
 def memory(table: Table, clips: list[Clip], tracker: TrackerName, folder: Path) -> None:

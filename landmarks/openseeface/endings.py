@@ -44,11 +44,11 @@ def end_in_points(model: onnx.ModelProto, *, side_px: int) -> bool:
     points, add = channels // HEADS, Builder(model)
     layers = _last_layers(model, points)
     if layers is None:
-        heads = add("Reshape", output.name, np.array([HEADS, points, height * width]))
-        heat, cells = _peaks(add, add("Gather", heads, np.array(0)))
-        offsets = _offsets_in(add, add("Gather", heads, np.array(COLUMN_ROW)), cells)
+        heads = add("Reshape", output.name, _integers([HEADS, points, height * width]))
+        heat, cells = _peaks(add, add("Gather", heads, _integers(0)))
+        offsets = _offsets_in(add, add("Gather", heads, _integers(COLUMN_ROW)), cells)
     else:
-        maps = add("Reshape", _heat_maps(add, layers), np.array([points, height * width]))
+        maps = add("Reshape", _heat_maps(add, layers), _integers([points, height * width]))
         heat, cells = _peaks(add, maps)
         offsets = _offsets_at(add, layers, cells, height=height, width=width)
     places = _places(add, cells, offsets, side_px=side_px, height=height, width=width)
@@ -165,9 +165,9 @@ def _peaks(add: Builder, maps: str) -> tuple[str, str]:
 
 def _offsets_in(add: Builder, maps: str, cells: str) -> str:
     """(2, points) offsets in one cell per point, of maps (2, points, cells)."""
-    index = add("Reshape", cells, np.array([1, -1, 1]))
+    index = add("Reshape", cells, _integers([1, -1, 1]))
     both = add("Concat", index, index, axis=0)
-    return add("Squeeze", add("GatherElements", maps, both, axis=2), np.array([2]))
+    return add("Squeeze", add("GatherElements", maps, both, axis=2), _integers([2]))
 
 
 def _offsets_at(add: Builder, layers: LastLayers, cells: str, *, height: int, width: int) -> str:
@@ -175,22 +175,22 @@ def _offsets_at(add: Builder, layers: LastLayers, cells: str, *, height: int, wi
     points, count = layers.biases.shape[1], layers.count
     outside = height * width
     window = add("Transpose", add("Gather", _neighbours(height, width), cells), perm=[1, 0, 2])
-    window = add("Reshape", window, np.array([-1]))  # (3 rows, points, 3 columns) cells, as in a picture
+    window = add("Reshape", window, _integers([-1]))  # (3 rows, points, 3 columns) cells, as in a picture
     ones = np.ones(9 * points, np.int32)
     is_used = add("ScatterElements", np.zeros(outside + 1, np.int32), window, ones, axis=0)
-    used = add("Slice", is_used, np.array([0]), np.array([outside]))
-    used = add("Reshape", add("NonZero", used), np.array([-1]))
-    rank = add("CumSum", is_used, np.array(0), exclusive=1)  # that of the outside comes after all those used
+    used = add("Slice", is_used, _integers([0]), _integers([outside]))
+    used = add("Reshape", add("NonZero", used), _integers([-1]))
+    rank = add("CumSum", is_used, _integers(0), exclusive=1)  # that of the outside comes after all those used
 
     channels = layers.mixing.shape[2]
     rows = add("Transpose", layers.source, perm=[0, 2, 3, 1])
-    rows = add("Gather", add("Reshape", rows, np.array([outside, channels])), used)
+    rows = add("Gather", add("Reshape", rows, _integers([outside, channels])), used)
     mixing = layers.mixing[COLUMN_ROW].reshape(2 * points, channels).T
     mixed = add("Clip", add("Gemm", rows, mixing, layers.mixing_biases[COLUMN_ROW].reshape(-1)), *CLIP)
     mixed = add("Concat", mixed, np.zeros((1, 2 * points), np.float32), axis=0)  # the outside is zero
 
     picture = add("Gather", mixed, add("Gather", rank, window))
-    picture = add("Reshape", picture, np.array([1, 3, 3 * points, 2 * points]))
+    picture = add("Reshape", picture, _integers([1, 3, 3 * points, 2 * points]))
     picture = add("Transpose", picture, perm=[0, 3, 1, 2])
     filters = layers.filters[COLUMN_ROW].reshape(2 * points, count, 1, 3, 3)
     biases = layers.filter_biases[COLUMN_ROW].reshape(2 * points, count)
@@ -198,9 +198,9 @@ def _offsets_at(add: Builder, layers: LastLayers, cells: str, *, height: int, wi
         add.layer(picture, filters[:, index], biases[:, index], group=2 * points, strides=[3, 3])
         for index in range(count)
     ]
-    filtered_rows = add("Reshape", add("Concat", *filtered, axis=2), np.array([2, points * count, points]))
+    filtered_rows = add("Reshape", add("Concat", *filtered, axis=2), _integers([2, points * count, points]))
     weights = layers.weights[COLUMN_ROW].reshape(2, points, points * count).transpose(0, 2, 1)
-    sums = add("ReduceSum", add("Mul", filtered_rows, weights), np.array([1]), keepdims=0)
+    sums = add("ReduceSum", add("Mul", filtered_rows, weights), _integers([1]), keepdims=0)
     return add("Clip", add("Add", sums, layers.biases[COLUMN_ROW]), *CLIP)
 
 
@@ -216,9 +216,14 @@ def _places(add: Builder, cells: str, offsets: str, *, side_px: int, height: int
     return add("Add", add("Gather", corners, cells, axis=1), moved)
 
 
+def _integers(values: int | list[int]) -> NDArray[np.int64]:
+    """As ONNX wants them, also where NumPy's own are shorter."""
+    return np.array(values, np.int64)
+
+
 def _neighbours(height: int, width: int) -> NDArray[np.int64]:
     """(cells, 3, 3) each cell with those around it; height * width stands for the outside."""
-    framed = np.full((height + 2, width + 2), height * width)
+    framed = np.full((height + 2, width + 2), height * width, np.int64)
     framed[1:-1, 1:-1] = np.arange(height * width).reshape(height, width)
     return np.lib.stride_tricks.sliding_window_view(framed, (3, 3)).reshape(-1, 3, 3)
 

@@ -1,5 +1,6 @@
 """What the "corrected" preset finds, with the published networks."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,8 @@ from landmarks.openseeface.recovery import tile_starts, turn
 from tests.landmarks.openseeface.conftest import clip
 
 CLIPS = ("d0", "d13", "m3", "s18", "s20")
+
+Image = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,71 @@ def test_a_face_of_24_pixels_is_found(name: str, tracker: OpenSeeFaceTracker, sh
     tracker.reset()
     (face,) = tracker(frame)
     assert error(face.points, large.points * scale + (700, 300)) < 0.04
+
+
+ALL_CLIPS = (*CLIPS, "d3", "d9", "d11", "d18", "m1", "s13")
+
+
+def blurred(image: Image) -> Image:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), image.shape[0] / 64), np.uint8)
+
+
+def rolled(image: Image) -> Image:
+    matrix, size = turn(image.shape[1], image.shape[0], 45)
+    return np.asarray(cv2.warpAffine(image, matrix, size), np.uint8)
+
+
+def far_away(image: Image) -> Image:
+    """A fifth as large, in a frame of the same size."""
+    small = cv2.resize(image, None, fx=0.2, fy=0.2, interpolation=cv2.INTER_AREA)
+    frame = np.full_like(image, 110)
+    frame[10 : 10 + small.shape[0], 20 : 20 + small.shape[1]] = small
+    return frame
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("spoiled", "least"), [(blurred, 9), (rolled, 11), (far_away, 11)])
+def test_a_start_that_the_original_misses_is_seen(
+    spoiled: Callable[[Image], Image],
+    least: int,
+    tracker: OpenSeeFaceTracker,
+    models_dir: Path,
+    shared_media: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Printed: in how many of eleven first frames each preset sees the face."""
+    original = OpenSeeFaceTracker(models_dir, preset="compat")
+    found = {"corrected": 0, "compat": 0}
+    for name in ALL_CLIPS:
+        image = spoiled(next(clip(shared_media, name)))
+        for each, preset in ((tracker, "corrected"), (original, "compat")):
+            each.reset()
+            found[preset] += len(each(image))
+    with capsys.disabled():
+        print(f"\n{spoiled.__name__}: {found}")
+    assert found["corrected"] >= least
+    assert found["corrected"] > found["compat"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("away", [0, 1, 5, 12, 40])
+def test_a_face_that_was_lost_or_jumped_is_found_within_two_frames(
+    away: int, tracker: OpenSeeFaceTracker, models_dir: Path, shared_media: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It comes back a third of the frame aside. Printed: how many frames each preset takes."""
+    original = OpenSeeFaceTracker(models_dir, preset="compat")
+    for name in CLIPS:
+        images = [image for _, image in zip(range(20), clip(shared_media, name), strict=False)]
+        taken = []
+        for each in (tracker, original):
+            each.reset()
+            for image in [*images[:5], *[np.full_like(images[0], 90)] * away]:
+                each(image)
+            moved = (np.roll(image, image.shape[1] // 3, axis=1) for image in images[5:])
+            taken.append(next((index for index, image in enumerate(moved) if each(image)), len(images)))
+        with capsys.disabled():
+            print(f"\n{name}: away for {away} frames, found after {taken[0]}, by the original after {taken[1]}", end="")
+        assert taken[0] <= 2
 
 
 def test_a_cut_between_clips_loses_no_frame(tracker: OpenSeeFaceTracker, shared_media: Path) -> None:
