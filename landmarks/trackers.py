@@ -235,11 +235,12 @@ class Meshes:
 
     def __init__(self, faces: int, face: FaceChoice) -> None:
         self._count, self._choice = faces, face
-        self.reset()
+        self._one = MediaPipeTracker(face=face)
+        self._several: Any = None
 
     def reset(self) -> None:
+        self.close()  # what is not closed stays in memory, 33 MB of it
         self._one = MediaPipeTracker(face=self._choice)
-        self._several: Any = None
 
     def close(self) -> None:
         self._one.close()

@@ -71,7 +71,7 @@ def diffuse(image: Float, known: NDArray[np.bool_]) -> Float:
     """Colours spread from the known pixels into the rest, coarse to fine (pull-push; Gortler et al. 1996)."""
     weight = known.astype(np.float32)
     height, width = known.shape
-    if weight.all() or min(height, width) < 2:
+    if weight.all() or max(height, width) < 2:
         return image
     half = (max(1, width // 2), max(1, height // 2))
     small_weight = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
