@@ -13,11 +13,12 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?= $(shell test "$$(uname -s)" = Linux && ! command -v nvidia-smi >/dev/null && \
 	$(PYTHON) -c 'import urllib.request; urllib.request.urlopen("$(CPU_INDEX)/torch/", timeout=5)' 2>/dev/null && echo $(CPU_INDEX))
 
-.PHONY: help install demo test soak check format bench clean
+.PHONY: help install demo test accuracy soak check format bench clean
 
 help:
 	@echo "make demo    animate samples/face.png with samples/talk.mp4 into out/demo.mp4"
 	@echo "make test    run the tests (ARGS='-m \"not slow\"' passes options to pytest)"
+	@echo "make accuracy  print what the trackers reach on real clips, per clip (needs them: see CONTRIBUTING.md)"
 	@echo "make soak    kill a run of preprocess twenty times and compare what it leaves (about ten minutes)"
 	@echo "make check   formatting, lint, types and the directions of the imports"
 	@echo "make format  format the code and mend what the linter can mend"
@@ -43,6 +44,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
+
+accuracy: $(INSTALLED)
+	$(BIN)/python -m pytest --quiet -m slow tests/landmarks $(ARGS)
 
 soak: $(INSTALLED)
 	FACEREENACT_SOAK_KILLS=20 FACEREENACT_SOAK_CLIPS=60 timeout 3600 \

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from facereenact import cli
+from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.settings import DriveSettings
 from facereenact.video import VideoReader
 from tests.facereenact import clips
@@ -123,6 +124,11 @@ def test_every_option_reaches_the_settings(tmp_path: Path) -> None:
         "mouth": "painted", "crop": True, "size": 320, "start": 0.04, "end": 0.2, "fps": "25/2", "compare": True,
         "save_landmarks": str(saved), "overwrite": True, "head_driver": None, "eyes_driver": None, "mouth_driver": None,
         "parts": ["mouth", "head"], "head_gain": 0.5, "eyes_gain": 1.0, "mouth_gain": 2.0, "length_from": "driver",
+        "diffusion": {
+            "preset": "exact", "steps": None, "guidance": None, "scheduler": None, "seed": 0, "head_scale": 1.0,
+            "mouth_scale": 1.0, "window": 24, "overlap": 4, "dtype": "auto", "device": "auto", "checkpoints": None,
+            "keep_background": True,
+        },
     }  # fmt: skip
     assert told == expected
     assert set(expected) == {field.name for field in fields(DriveSettings)}
@@ -178,7 +184,9 @@ def test_source_and_driver_are_required(missing: str) -> None:
 
 def test_help_tells_of_every_setting() -> None:
     text = " ".join(invoke("--help").stdout.split())
-    for field in fields(DriveSettings):
+    for field in (*fields(DriveSettings), *fields(DiffusionSettings)):
+        if field.name == "diffusion":
+            continue  # its fields are options of their own
         assert f"--{field.name.replace('_', '-')}" in text
         assert " ".join(field.metadata["help"].split())[:40] in text
     assert "None" not in text

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.settings import DriveSettings, face_choice, picture_size
 
 
@@ -87,6 +88,9 @@ def test_the_result_is_named_after_both_in_this_folder(source: str, driver: str,
 def test_settings_cannot_be_changed_and_every_one_is_explained() -> None:
     with pytest.raises(FrozenInstanceError):
         settings().start = 1.0  # type: ignore[misc]
+    options = [*fields(DriveSettings), *fields(DiffusionSettings)]
     assert [
-        field.name for field in fields(DriveSettings) if not field.metadata.get("help", "").strip().endswith((".", "]"))
+        field.name
+        for field in options
+        if field.metadata.get("cli", True) and not field.metadata.get("help", "").strip().endswith((".", "]"))
     ] == []

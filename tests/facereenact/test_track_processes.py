@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,13 @@ from landmarks.storage import SUFFIX
 from tests.facereenact import clips
 from tests.facereenact.clips import COUNT
 from tests.facereenact.media import write_clip
+
+
+@pytest.fixture
+def children() -> Callable[[], list[psutil.Process]]:
+    """The processes that the test has started and that still run; earlier tests may have left helpers of a library."""
+    earlier = set(psutil.Process().children())
+    return lambda: [child for child in psutil.Process().children() if child not in earlier]
 
 
 def task(video: Path) -> PartTask:
@@ -66,9 +74,9 @@ def test_what_goes_wrong_in_a_process_is_told(tmp_path: Path) -> None:
             process.frames_done()
 
 
-def test_a_process_that_has_gone_is_told() -> None:
+def test_a_process_that_has_gone_is_told(children: Callable[[], list[psutil.Process]]) -> None:
     with PartProcess(task(clips.talk())) as process:
-        (child,) = psutil.Process().children()
+        (child,) = children()
         child.kill()
         assert process.wait(60)
         with pytest.raises(PartError, match="has gone"):
@@ -81,10 +89,10 @@ def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
         PartProcess(task(clips.talk()))
 
 
-def test_no_process_outlives_its_block() -> None:
+def test_no_process_outlives_its_block(children: Callable[[], list[psutil.Process]]) -> None:
     with PartProcess(task(clips.talk())):
-        assert psutil.Process().children()
-    assert not psutil.Process().children()
+        assert children()
+    assert not children()
 
 
 def test_a_process_ends_when_nobody_waits_for_it() -> None:
@@ -97,17 +105,19 @@ def test_a_process_ends_when_nobody_waits_for_it() -> None:
         assert worker.wait(timeout=60) == 0
 
 
-def test_an_interrupted_job_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_job_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children: Callable[[], list[psutil.Process]]
+) -> None:
     monkeypatch.setattr(track_processes, "SHORTEST_PART", 5)
     monkeypatch.setattr(track_processes, "HEAD_START", 5)
     monkeypatch.setattr(tracking, "part_count", lambda frames, wanted: wanted)
 
     def interrupt(stage: str, done: int, total: int | None) -> None:
-        assert len(psutil.Process().children()) == 1
+        assert len(children()) == 1
         raise KeyboardInterrupt
 
     clip = write_clip(tmp_path / "long.mp4", clips.moving_face(40))
     with pytest.raises(KeyboardInterrupt):
         track_video(TrackSettings(video=clip, output=tmp_path / f"t{SUFFIX}", jobs=2), progress=interrupt)
-    assert not psutil.Process().children()
+    assert not children()
     assert [path.name for path in tmp_path.iterdir()] == ["long.mp4"]

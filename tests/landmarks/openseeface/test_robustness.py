@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from checkpoints.errors import InputError
 from landmarks.openseeface import PRESETS, OpenSeeFaceTracker, Preset
 from landmarks.openseeface.presets import RETINAFACE
 from landmarks.openseeface.recovery import tile_starts, turn
@@ -144,6 +145,18 @@ def test_the_same_frames_give_the_same_numbers(tracker: OpenSeeFaceTracker, shar
         for name in ("points", "scores", "rotation", "points_3d", "features"):
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
         assert 0 <= first.scores.min() <= first.scores.max() <= 1
+
+
+@pytest.mark.parametrize("model", [0, 3])
+def test_a_landmark_model_that_is_not_there_is_named(model: int, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"lm_model{model}_opt.onnx"):
+        OpenSeeFaceTracker(tmp_path, preset=Preset(landmark_model=model))
+
+
+@pytest.mark.parametrize("model", [-1, 5])
+def test_there_are_five_landmark_models(model: int) -> None:
+    with pytest.raises(InputError, match=f"no landmark model {model}: choose 0 to 4"):
+        Preset(landmark_model=model)
 
 
 @pytest.mark.parametrize("preset", [Preset(max_faces=3), Preset(max_faces=3, detector=RETINAFACE)])
