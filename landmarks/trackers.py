@@ -153,8 +153,13 @@ class OpenSeeFaceFaces:
         return sorted(named, key=lambda face: face.number)
 
     def _chosen(self, image: Image, faces: list[FacePoints]) -> list[FacePoints]:
-        """The chosen one of the faces that MediaPipe sees, so that a choice means the same to every tracker."""
+        """The chosen one of the faces that MediaPipe sees, so that a choice means the same to every tracker.
+
+        MediaPipe takes half a second to open, and is not asked where there is but one face to choose.
+        """
         self._is_settled = True
+        if not self._tracker.sees_several(image) and self._choice == "largest":
+            return faces
         found = faces_in_frame(image)
         wanted = SeenFace(choose_face(found, self._choice).points) if found else seen_face(faces[0])
         if distance(wanted, seen_face(faces[0])) < SAME_FACE:

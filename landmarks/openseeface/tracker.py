@@ -18,6 +18,8 @@ from landmarks.openseeface.recovery import Recovery
 from landmarks.openseeface.regression import LandmarkRegressor, Regression
 from landmarks.openseeface.slots import Find, Slot, assigned, best_finds
 
+CROWD = 5  # faces that are looked for where more than one matters
+
 
 class OpenSeeFaceTracker:
     """Follows one face or several through the frames of a video.
@@ -92,6 +94,11 @@ class OpenSeeFaceTracker:
                 self._slots[face.number].state(face, self._size, solver=self.preset.pose) for face in self._seen
             ]
         return self._faces
+
+    def sees_several(self, image: NDArray[np.uint8]) -> bool:
+        """Whether a frame shows more than one face, however many are followed. Nothing of it is remembered."""
+        boxes = self._detector(image, count=CROWD)
+        return len(best_finds(self._confirmed(image, boxes, is_known=False), CROWD)) > 1
 
     def _found(self, image: NDArray[np.uint8]) -> list[Regression]:
         """The faces in the frame, best first."""
