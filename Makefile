@@ -16,13 +16,13 @@ TORCH_INDEX ?= $(shell test "$$(uname -s)" = Linux && ! command -v nvidia-smi >/
 .PHONY: help install demo test accuracy soak check format bench clean
 
 help:
-	@echo "make demo    animate samples/face.png with samples/talk.mp4 into out/demo.mp4"
+	@echo "make demo    animate a face into out/demo.mp4 and a person into out/demo-body.mp4, both from samples/"
 	@echo "make test    run the tests (ARGS='-m \"not slow\"' passes options to pytest)"
 	@echo "make accuracy  print what the trackers reach on real clips, per clip (needs them: see CONTRIBUTING.md)"
 	@echo "make soak    kill a run of preprocess twenty times and compare what it leaves (about ten minutes)"
 	@echo "make check   formatting, lint, types and the directions of the imports"
 	@echo "make format  format the code and mend what the linter can mend"
-	@echo "make bench   measure speed and memory (ARGS=--tracker for the tracker alone)"
+	@echo "make bench   measure speed and memory (ARGS=tracker, drive, preprocess or diffusion for one part)"
 	@echo "make clean   remove the environment, caches and outputs"
 
 install: $(INSTALLED)
@@ -40,7 +40,10 @@ demo: $(INSTALLED)
 	$(BIN)/facereenact drive --source samples/face.png --driver samples/talk.mp4 --output out/demo.mp4 \
 		--compare --overwrite
 	@$(BIN)/python samples/contact_sheet.py out/demo.compare.mp4 out/demo.jpg
+	$(BIN)/facereenact drive --source samples/person.jpg --body-driver samples/sway.pose.safetensors \
+		--driver samples/talk.mp4 --output out/demo-body.mp4 --overwrite
 	@echo "The animated portrait is $(CURDIR)/out/demo.mp4; out/demo.jpg shows some of its frames"
+	@echo "The animated person is $(CURDIR)/out/demo-body.mp4"
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)

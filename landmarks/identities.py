@@ -17,6 +17,9 @@ class Identities:
 
     def placed(self, faces: list[SeenFace]) -> list[SeenFace | None]:
         """The faces by person, None for who is not seen; what finds no place is dropped."""
+        if len(self._last) == len(faces) == 1:  # as below, at once
+            self._last = [faces[0]]
+            return [faces[0]]
         of_place: dict[int, SeenFace] = {}
         left = list(range(len(faces)))
         for far, place, index in self._pairs(faces):

@@ -24,7 +24,8 @@ DIRECTIONS: dict[str, set[str]] = {
     "facereenact.renderers": MEDIA | MODELS,
     "facereenact.option": set(),
     "facereenact.diffusion_settings": set(),
-    "facereenact.settings": {"facereenact.diffusion_settings"},
+    "facereenact.body_settings": {"facereenact.pose_tools"},
+    "facereenact.settings": {"facereenact.body_settings", "facereenact.diffusion_settings"},
     "facereenact.renderer_choice": {"checkpoints", "facereenact.settings"},
     "facereenact.diffusion": MODELS
     | {
@@ -34,8 +35,17 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.renderers",
         "facereenact.source",
     },
-    "facereenact.planning": {
+    "facereenact.body_diffusion": MODELS
+    | {
         "facereenact.diffusion",
+        "facereenact.diffusion_settings",
+        "facereenact.renderer_choice",
+        "facereenact.renderers",
+    },
+    "facereenact.planning": {
+        "facereenact.body_driver",
+        "facereenact.diffusion",
+        "facereenact.driver",
         "facereenact.mixing",
         "facereenact.renderer_choice",
         "facereenact.renderers",
@@ -47,17 +57,44 @@ DIRECTIONS: dict[str, set[str]] = {
     "facereenact.source": MEDIA | {"facereenact.settings"},
     "facereenact.driver": MEDIA | {"facereenact.renderers", "facereenact.settings", "facereenact.streams"},
     "facereenact.mixing": MEDIA | {"facereenact.driver", "facereenact.renderers", "facereenact.settings"},
+    "facereenact.panels": set(),
+    "facereenact.film": MEDIA
+    | {
+        "facereenact.driver",
+        "facereenact.mixing",
+        "facereenact.panels",
+        "facereenact.settings",
+        "facereenact.sidecar",
+        "facereenact.streams",
+    },
+    "facereenact.body_driver": MEDIA | {"facereenact.driver", "facereenact.pose_tools", "facereenact.settings"},
+    "facereenact.body_source": MEDIA | {"facereenact.settings", "facereenact.source"},
+    "facereenact.body_passes": MEDIA
+    | {"facereenact.film", "facereenact.mixing", "facereenact.renderers", "facereenact.streams"},
+    "facereenact.body_drive": MEDIA
+    | {
+        "facereenact.body_driver",
+        "facereenact.body_passes",
+        "facereenact.body_source",
+        "facereenact.driver",
+        "facereenact.film",
+        "facereenact.mixing",
+        "facereenact.renderer_choice",
+        "facereenact.renderers",
+        "facereenact.settings",
+    },
     "facereenact.drive": MEDIA
     | {
+        "facereenact.body_drive",
         "facereenact.diffusion",
         "facereenact.driver",
+        "facereenact.film",
         "facereenact.mixing",
         "facereenact.renderer_choice",
         "facereenact.renderers",
         "facereenact.settings",
         "facereenact.sidecar",
         "facereenact.source",
-        "facereenact.streams",
     },
     "facereenact.track_settings": {"facereenact.settings"},
     "facereenact.track_parts": MEDIA | {"facereenact.track_settings"},
@@ -77,8 +114,6 @@ DIRECTIONS: dict[str, set[str]] = {
     "facereenact.pose_tools": MEDIA | {"facereenact.streams"},
     "facereenact.preprocessing": MEDIA
     | {"facereenact", "facereenact.console", "facereenact.settings", "facereenact.streams"},
-    "facereenact.bench_preprocessing": MEDIA
-    | {"facereenact.console", "facereenact.preprocessing", "facereenact.streams"},
     "facereenact.evaluation": MEDIA
     | {
         "facereenact",
@@ -92,15 +127,17 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.streams",
     },
     "facereenact.training": MEDIA | MODELS | {"facereenact", "facereenact.preprocessing"},
-    "facereenact.bench_diffusion": MODELS | {"facereenact.console"},
     "facereenact.bench": MEDIA
+    | MODELS
     | {
         "facereenact",
         "facereenact.console",
         "facereenact.drive",
+        "facereenact.preprocessing",
         "facereenact.renderers",
         "facereenact.settings",
         "facereenact.source",
+        "facereenact.streams",
         "facereenact.track_parts",
         "facereenact.track_settings",
         "facereenact.tracking",
@@ -117,6 +154,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.doctor",
         "facereenact.drive",
         "facereenact.evaluation",
+        "facereenact.film",
         "facereenact.landmark_tools",
         "facereenact.planning",
         "facereenact.pose_tools",
@@ -131,6 +169,7 @@ DIRECTIONS: dict[str, set[str]] = {
     # The package itself only names what others define.
     "facereenact": {
         "landmarks",
+        "facereenact.body_settings",
         "facereenact.diffusion_settings",
         "facereenact.drive",
         "facereenact.settings",

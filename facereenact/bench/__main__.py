@@ -1,48 +1,36 @@
-"""`python -m facereenact.bench` prints the tables."""
+"""`python -m facereenact.bench` prints the tables: of all parts, or of one."""
 
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
+from collections.abc import Sequence
+from importlib import import_module
 
-from facereenact.bench.driving import SIDE_PX, print_memory, print_speed
-from facereenact.bench.media import resized
-from facereenact.bench.tracking import print_tracker
 from facereenact.console import quiet_libraries
 from facereenact.errors import FacereenactError
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+PARTS = {  # what is measured: the module that measures it, whose `main` takes options of its own
+    "tracker": "tracking",
+    "drive": "driving",
+    "preprocess": "preprocessing",
+    "diffusion": "diffusion",
+}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="facereenact.bench", description="Measure the speed and memory of `facereenact` on this machine."
+        prog="facereenact.bench",
+        description="Measure speed and memory on this machine. `PART --help` tells the options of a part.",
     )
-    parser.add_argument("--source", type=Path, default=SAMPLES / "face.png", help="portrait (default: the sample)")
-    parser.add_argument("--driver", type=Path, default=SAMPLES / "talk.mp4", help="video (default: the sample)")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of which the median is printed (default: 3)")
-    parser.add_argument("--tracker", action="store_true", help="the OpenSeeFace tracker alone")
-    parser.add_argument(
-        "--memory", action="store_true", help="peak memory with 10 s and 10 minutes of driver (minutes)"
-    )
-    arguments = parser.parse_args()
+    parser.add_argument("part", nargs="?", choices=PARTS, help="what to measure (default: all, about ten minutes)")
+    parser.add_argument("options", nargs=argparse.REMAINDER, help="of that part")
+    chosen = parser.parse_args(arguments)
     quiet_libraries()
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            _print(arguments, Path(folder))
+        for name in [chosen.part] if chosen.part else PARTS:
+            import_module(f"facereenact.bench.{PARTS[name]}").main(chosen.options)
     except FacereenactError as error:
         raise SystemExit(f"error: {error}") from error
-
-
-def _print(arguments: argparse.Namespace, folder: Path) -> None:
-    print_tracker(arguments.driver, folder, rounds=arguments.rounds)
-    if arguments.tracker:
-        return
-    driver = resized(arguments.driver, folder / "driver.mp4", side_px=SIDE_PX)
-    print_speed(arguments.source, driver, folder, rounds=arguments.rounds)
-    if arguments.memory:
-        print_memory(arguments.source, driver, folder)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
@@ -14,7 +16,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from facereenact.bench.media import repeated
+from facereenact.bench.media import SAMPLES, repeated, resized
 from facereenact.drive import drive
 from facereenact.renderers.base import DriverFrame
 from facereenact.renderers.warp import WarpRenderer
@@ -40,6 +42,23 @@ if status.exists():
 else:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="facereenact.bench drive", description="Measure `facereenact drive`.")
+    parser.add_argument("--source", type=Path, default=SAMPLES / "face.png", help="portrait (default: the sample)")
+    parser.add_argument("--driver", type=Path, default=SAMPLES / "talk.mp4", help="video (default: the sample)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of which the median is printed (default: 3)")
+    parser.add_argument(
+        "--memory", action="store_true", help="also the peak memory with 10 s and 10 minutes of driver (minutes)"
+    )
+    chosen = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        driver = resized(chosen.driver, folder / "driver.mp4", side_px=SIDE_PX)
+        print_speed(chosen.source, driver, folder, rounds=chosen.rounds)
+        if chosen.memory:
+            print_memory(chosen.source, driver, folder)
 
 
 def print_speed(portrait: Path, driver: Path, folder: Path, *, rounds: int) -> None:

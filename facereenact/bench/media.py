@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from facereenact.video import VideoReader, VideoWriter
 
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+
 
 def resized(source: Path, target: Path, *, side_px: int) -> Path:
     """The video as a square, written to `target`."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -15,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from checkpoints import NotInstalledError, locate
-from facereenact.bench.media import repeated
+from facereenact.bench.media import SAMPLES, repeated
 from facereenact.bench.plain import PlainTracker
 from facereenact.errors import FaceNotFoundError
 from facereenact.track_parts import cores
@@ -36,8 +39,23 @@ STAGES = ("crop", "landmark network to points", "points in the frame", "pupils",
 PLAIN = "plain steps, networks as published"
 MOST_FRAMES = 100  # that are held in memory
 CHUNK = 20  # frames that one way to track gets before the next has its turn
-LONG = 1200  # frames of the video that is tracked from file to file
-JOBS = (1, 2)
+LONG = 3000  # frames of the video that is tracked from file to file
+PLAIN_S = 20.0  # of it that are tracked in plain steps, which are the same from frame to frame
+
+ONE_CORE = "track, one core"
+TWO_JOBS = "track --jobs 2"
+PLAIN_READ = "read, then plain steps, one core"
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="facereenact.bench tracker", description="Measure the OpenSeeFace tracker against plain steps."
+    )
+    parser.add_argument("--driver", type=Path, default=SAMPLES / "talk.mp4", help="video (default: the sample)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of which the median is printed (default: 3)")
+    chosen = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        print_tracker(chosen.driver, Path(folder), rounds=chosen.rounds)
 
 
 def print_tracker(driver: Path, folder: Path, *, rounds: int) -> None:
@@ -55,7 +73,7 @@ def print_tracker(driver: Path, folder: Path, *, rounds: int) -> None:
             "tracked frame": OpenSeeFaceTracker(models_dir),
             "its points alone, as track needs": OpenSeeFaceTracker(models_dir).points,
             "its networks alone: the floor": stages.networks,
-            PLAIN: PlainTracker(models_dir, stages.box),
+            PLAIN: (plain := PlainTracker(models_dir, stages.box)),
         }
         ms = _interleaved({**ways, "stages": stages}, images, rounds)
     stage_table = Table("stage", "ms a frame", title="a tracked frame of OpenSeeFace, one core")
@@ -65,20 +83,41 @@ def print_tracker(driver: Path, folder: Path, *, rounds: int) -> None:
     Console().print(stage_table)
     title = f"{len(images)} frames of {images[0].shape[1]}x{images[0].shape[0]}, one core"
     Console().print(_table("whole frame", title, {name: ms[name] for name in ways}, ms[PLAIN]))
-    _print_jobs(repeated(driver, folder / "long.mp4", frames=LONG), folder, read_ms + ms[PLAIN], rounds)
+    _print_jobs(repeated(driver, folder / "long.mp4", frames=LONG), folder, plain, rounds)
 
 
-def _print_jobs(video: Path, folder: Path, plain_ms: float, rounds: int) -> None:
+def _print_jobs(video: Path, folder: Path, plain: PlainTracker, rounds: int) -> None:
     """From the file to the track, reading and the start of processes included, against plain steps and reading."""
-    output = folder / "long.landmarks.safetensors"
-    seconds: dict[int, list[float]] = {jobs: [] for jobs in JOBS}
+    settings = TrackSettings(
+        video=video, output=folder / "long.landmarks.safetensors", tracker="openseeface", jobs=1, overwrite=True
+    )
+    ways: dict[str, Callable[[], float]] = {
+        ONE_CORE: lambda: _on_one_core(lambda: track_video(settings).seconds / LONG),
+        TWO_JOBS: lambda: track_video(replace(settings, jobs=2)).seconds / LONG,
+        PLAIN_READ: lambda: _on_one_core(lambda: _read_and_tracked_s(video, plain)),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
-        for jobs in JOBS:
-            settings = TrackSettings(video=video, output=output, tracker="openseeface", jobs=jobs, overwrite=True)
-            seconds[jobs].append(track_video(settings).seconds)
-    rows = {f"track --jobs {jobs}": 1000 * median(values) / LONG for jobs, values in seconds.items()}
+        for name, way in ways.items():
+            seconds[name].append(way())
+    ms = {name: 1000 * median(values) for name, values in seconds.items()}
     title = f"from file to file, {LONG} frames, {cores()} cores"
-    Console().print(_table("whole video", title, {**rows, "read, then plain steps": plain_ms}, plain_ms))
+    Console().print(_table("whole video", title, ms, ms[PLAIN_READ]))
+
+
+def _on_one_core(work: Callable[[], float]) -> float:
+    with one_core():
+        return work()
+
+
+def _read_and_tracked_s(video: Path, plain: PlainTracker) -> float:
+    """Seconds a frame."""
+    begin = time.perf_counter()
+    count = 0
+    for frame in VideoReader(video, end_s=PLAIN_S):
+        plain(frame.image)
+        count += 1
+    return (time.perf_counter() - begin) / count
 
 
 def _table(heading: str, title: str, rows: dict[str, float], plain_ms: float) -> Table:

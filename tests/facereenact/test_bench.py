@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,7 @@ from tests.landmarks.test_trackers import install_models
 
 def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], driver: Path) -> str:
     monkeypatch.setattr(tracking, "LONG", 2 * COUNT)
-    monkeypatch.setattr(sys, "argv", ["bench", "--tracker", "--driver", str(driver), "--rounds", "1"])
-    main()
+    main(["tracker", "--driver", str(driver), "--rounds", "1"])
     return capsys.readouterr().out
 
 
@@ -28,7 +26,7 @@ def test_the_tracker_is_measured_stage_by_stage(
 ) -> None:
     install_models(tmp_path, monkeypatch)
     printed = bench(monkeypatch, capsys, clips.talk())
-    for name in (*tracking.STAGES, tracking.PLAIN, "read the video", "the floor", "track --jobs 1", "track --jobs 2"):
+    for name in (*tracking.STAGES, tracking.PLAIN, "read the video", "the floor", tracking.ONE_CORE, tracking.TWO_JOBS):
         assert name in printed
     assert f"{COUNT} frames of 192x192" in printed and f"{2 * COUNT} frames" in printed
 

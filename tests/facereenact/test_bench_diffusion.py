@@ -8,7 +8,7 @@ import pytest
 import torch
 from rich.table import Table
 
-from facereenact import bench_diffusion as bench
+from facereenact.bench import diffusion as bench
 from facereenact.networks import PoseGuider
 from tests.facereenact.networks import tiny
 

@@ -1,7 +1,7 @@
-"""Speed and memory of the diffusion networks at their full size: `python -m facereenact.bench_diffusion`.
+"""Speed and memory of the diffusion networks at their full size.
 
-The weights are random, which changes neither. Timings vary with the machine and its load, so they are printed and never
-tested. The floor of a step is its arithmetic at the rate at which this machine multiplies large matrices.
+The weights are random, which changes neither. The floor of a step is its arithmetic at the rate at which this machine
+multiplies large matrices.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from transformers.models.clip.modeling_clip import CLIPVisionEmbeddings
 
-from facereenact.console import quiet_libraries
 from facereenact.networks import Condition, DenoisingUNet, Networks, PoseGuider, Reference, ReferenceNet
 from facereenact.networks.packing import pack
 from facereenact.networks.sets import STABLE_DIFFUSION
@@ -69,15 +68,15 @@ CLIP: dict[str, Any] = {
 # In a process of its own, for its peak memory.
 RENDER = """
 import sys
-from facereenact.bench_diffusion import TYPES, peak_memory_bytes, random_networks, render
+from facereenact.bench.diffusion import TYPES, peak_memory_bytes, random_networks, render
 render(random_networks(TYPES[sys.argv[1]]), frames=int(sys.argv[2]))
 print(peak_memory_bytes())
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(
-        prog="facereenact.bench_diffusion", description="Measure the diffusion networks at full size on this machine."
+        prog="facereenact.bench diffusion", description="Measure the diffusion networks at full size."
     )
     parser.add_argument("--types", nargs="+", choices=TYPES, help="default: float32 and bfloat16, on a GPU float16")
     parser.add_argument("--frames", type=int, nargs="+", default=[1], help="frames of a window (default: 1)")
@@ -86,7 +85,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--compile", action="store_true", help="also with torch.compile")
     parser.add_argument("--memory", action="store_true", help="also the peak memory of a rendering on the CPU")
     chosen = parser.parse_args(arguments)
-    quiet_libraries()
     types = chosen.types or (["float16"] if chosen.device.startswith("cuda") else ["float32", "bfloat16"])
     device = torch.device(chosen.device)
     Console().print(table(types, chosen.frames, rounds=chosen.rounds, device=device, compiled=chosen.compile))
@@ -254,7 +252,3 @@ def _random_like(tensor: Tensor, dtype: torch.dtype, device: torch.device) -> Te
     drawn = torch.empty(tensor.shape, dtype=dtype, device=device)
     scale = tensor[0].numel() ** -0.5 if tensor.ndim > 1 else 1.0
     return drawn.uniform_(-scale, scale)
-
-
-if __name__ == "__main__":
-    main()

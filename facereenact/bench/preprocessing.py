@@ -1,7 +1,4 @@
-"""Speed and memory of `facereenact preprocess`: `python -m facereenact.bench_preprocessing`.
-
-Timings vary with the machine and its load, so they are printed and never tested. What is compared is measured in turns.
-"""
+"""Speed and memory of `facereenact preprocess`. What is compared is measured in turns."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +21,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from facereenact.console import quiet_libraries
+from facereenact.bench.media import SAMPLES
 from facereenact.preprocessing.clip_work import ClipWork
 from facereenact.preprocessing.engines import Engine, LocalEngine
 from facereenact.preprocessing.ray_engine import RayEngine
@@ -37,7 +34,6 @@ from facereenact.video import VideoReader, VideoWriter
 from landmarks.trackers import OneFace, TrackerName, choose_tracker, open_tracker
 from landmarks.tracking import track
 
-SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "talk.mp4"
 TIMEOUT_S = 120.0
 CLIPS = 24  # of one second, for workers to share
 MANY_CLIPS = 500
@@ -48,7 +44,7 @@ MIB = 2**20
 MANIFEST = """
 import re, sys, time
 from pathlib import Path
-from facereenact.bench_preprocessing import generated_rows
+from facereenact.bench.preprocessing import generated_rows
 from facereenact.preprocessing.manifest import Manifest, read_manifest
 from facereenact.preprocessing.report import write_report
 from facereenact.preprocessing.stores import Output
@@ -100,25 +96,26 @@ def opened(name: TrackerName) -> OneFace:
     return OneFace(open_tracker(name))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the speed and memory of `facereenact preprocess`.")
-    parser.add_argument("--clip", type=Path, default=SAMPLE, help="video of a face (default: the sample)")
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="facereenact.bench preprocess", description="Measure `facereenact preprocess`."
+    )
+    parser.add_argument("--clip", type=Path, default=SAMPLES / "talk.mp4", help="video of a face (default: the sample)")
     parser.add_argument("--tracker", default="auto", help="as of `facereenact preprocess`")
     parser.add_argument("--rounds", type=int, default=5, help="runs of which the median is printed (default: 5)")
     parser.add_argument("--memory", action="store_true", help=f"memory over {MANY_CLIPS} clips (minutes)")
     parser.add_argument("--rows", type=int, default=ROWS, help="of the simulated manifest (default: a million)")
-    arguments = parser.parse_args()
-    quiet_libraries()
-    name, _ = choose_tracker(arguments.tracker)
+    chosen = parser.parse_args(arguments)
+    name, _ = choose_tracker(chosen.tracker)
     table = Table("measure", "value", "wanted", title=f"preprocess, {name}, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        clips = cut(arguments.clip, folder, CLIPS)
-        speed(table, named(arguments.clip), clips[0], name, folder, arguments.rounds)
-        scaling(table, clips, name, folder, arguments.rounds)
-        if arguments.memory:
+        clips = cut(chosen.clip, folder, CLIPS)
+        speed(table, named(chosen.clip), clips[0], name, folder, chosen.rounds)
+        scaling(table, clips, name, folder, chosen.rounds)
+        if chosen.memory:
             memory(table, clips, name, folder)
-        manifest(table, folder, arguments.rows)
+        manifest(table, folder, chosen.rows)
     Console().print(table)
 
 
@@ -276,9 +273,3 @@ def generated_rows(count: int) -> Generator[dict[str, object]]:
 
 
 SIDES = ("min", "max")
-
-if __name__ == "__main__":
-    # By its name: the workers cannot import what is defined in a script.
-    from facereenact.bench_preprocessing import main as run
-
-    run()
