@@ -24,6 +24,7 @@ UPPER_LIP = np.array([*range(48, 53), 59, 60, 61])
 CHIN = np.array([6, 7, 8, 9, 10])
 CHUNK = 256  # frames at a time, so that memory does not grow with the length of the driver
 CLOSED_LIDS = 0.02  # lid gap over eye width that the tracker reports for a closed eye (median over eight videos)
+CLOSED_LIDS_AT_MOST = (0.1, 0.4)  # over eye width, and of the usual opening: what a driver's blinks may leave open
 WIDEST = 1.1  # how far lids may open beyond the source's own opening, in terms of the driver's lid gap over eye width
 CLOSED_LIPS = 0.028  # inner lip gap of a closed mouth, face model units (median over eight videos)
 CLOSED_LIPS_RANGE = (0.016, 0.042)  # what closed lips measure from face to face; a mouth that stays beyond never closes
@@ -66,6 +67,8 @@ class Retargeter:
         opened = lid_openness(sample)
         usual = lid_openness(face_model() + self._neutral.offsets)[0]
         self._lids_open = np.maximum(usual, 0.6 * np.percentile(opened, 80, axis=0))  # (2,)
+        blink, most = opened.min(axis=0), np.minimum(CLOSED_LIDS_AT_MOST[0], CLOSED_LIDS_AT_MOST[1] * self._lids_open)
+        self._lids_closed = np.where((blink > CLOSED_LIDS) & (blink < most), blink, CLOSED_LIDS)  # (2,)
         least = np.percentile(lip_gaps(sample), 2, axis=0)
         low, high = CLOSED_LIPS_RANGE
         self._lips_closed = np.where((least > low) & (least < high), least, CLOSED_LIPS)  # (3,)
@@ -108,7 +111,7 @@ class Retargeter:
             offsets[:, :48] = source[:48] + (driver - neutral)[:, :48]
         face = model + offsets
         opened = lid_openness(model + driver)
-        share = np.maximum((opened - CLOSED_LIDS) / np.maximum(self._lids_open - CLOSED_LIDS, 0.05), 0)
+        share = np.maximum((opened - self._lids_closed) / np.maximum(self._lids_open - self._lids_closed, 0.05), 0)
         widest = np.maximum(1, WIDEST * opened / np.maximum(lid_openness((model + source)[None]), 0.05))
         share = np.minimum(share, widest)  # eyes large by nature are not torn open further than the driver's
         rest = np.stack([lid_gaps((model + source)[None], eye)[0] for eye in EYES], axis=1)  # (1, 2, 2)

@@ -39,6 +39,19 @@ Float = NDArray[np.floating[Any]]
 
 LID_POINTS = ((37, 38), (43, 44))  # upper lid points; the renderer moves whole lids instead
 LOWER_LID_POINTS = ((41, 40), (47, 46))
+BROW_POINTS = np.array([17, 18, 19, 20, 21, 26, 25, 24, 23, 22])  # along the upper edges, outer end first
+BROW_EDGES = (
+    46,
+    53,
+    52,
+    65,
+    55,
+    276,
+    283,
+    282,
+    295,
+    285,
+)  # vertices of the lower edges, which go along: no hair stretches
 SOLID_POINTS = np.array(
     [0, 1, 2, 3, 4, 12, 13, 14, 15, 16, 36, 39, 42, 45]
 )  # cheeks and eye corners: what the hair follows
@@ -122,12 +135,14 @@ class Portrait:
         return Pose(vertices.astype(np.float32), (scale[0] * turned[:, 2]).astype(np.float32), linear)
 
     def _missing(self, points: Float, rigid: Float, linear: Float) -> NDArray[np.float64]:
-        """What the rigid head lacks at each control: the points, then the upper lids, which slide over the eyes."""
+        """What the rigid head lacks at each control: the points, lower edges of the brows, upper lids."""
         held = [i for i in range(66) if i not in (*LID_POINTS[0], *LID_POINTS[1])]
-        missing = np.zeros((len(self._weights) + sum(map(len, UPPER_LIDS)), 2))
+        missing = np.zeros((self._bend.shape[1], 2))
         missing[held] = points[held] - (self._weights @ rigid)[held]
-        bent = rigid + self._bend @ missing
         row = len(self._weights)
+        missing[row : row + len(BROW_POINTS)] = missing[BROW_POINTS]
+        bent = rigid + self._bend @ missing
+        row += len(BROW_POINTS)
         for side, (upper, lower) in enumerate(zip(UPPER_LIDS, LOWER_LIDS, strict=True)):
             openness = self._openness(points, side)
             share = np.interp(np.arange(7), (2, 5), openness if side == 0 else openness[::-1])
@@ -223,18 +238,19 @@ class Portrait:
         """(vertices, controls) smooth displacement of all vertices for a displacement of each control."""
         count = len(self.source)
         open_triangles = np.vstack([mesh_triangles(), self._around])
-        edges = np.vstack([open_triangles[:, [0, 1]], open_triangles[:, [1, 2]], open_triangles[:, [2, 0]]])
-        length = np.linalg.norm(self.source[edges[:, 0]] - self.source[edges[:, 1]], axis=1) / self.face_width_px
+        sides = np.vstack([open_triangles[:, [0, 1]], open_triangles[:, [1, 2]], open_triangles[:, [2, 0]]])
+        length = np.linalg.norm(self.source[sides[:, 0]] - self.source[sides[:, 1]], axis=1) / self.face_width_px
         weight = 1 / np.maximum(length, 0.01)
-        graph = sparse.coo_matrix((weight, (edges[:, 0], edges[:, 1])), shape=(count, count)).tocsr()
+        graph = sparse.coo_matrix((weight, (sides[:, 0], sides[:, 1])), shape=(count, count)).tocsr()
         graph = graph.maximum(graph.T)
         degree = np.asarray(graph.sum(axis=1)).ravel()
         laplacian = sparse.diags(np.ones(count)) - sparse.diags(1 / degree) @ graph
-        lids = np.zeros((sum(map(len, UPPER_LIDS)), count))
-        lids[np.arange(len(lids)), [vertex for lid in UPPER_LIDS for vertex in lid]] = 1
+        edges = [*BROW_EDGES, *(vertex for lid in UPPER_LIDS for vertex in lid)]
+        held = np.zeros((len(edges), count))
+        held[np.arange(len(edges)), edges] = 1
         weights = self._weights.copy()
         weights[[*LID_POINTS[0], *LID_POINTS[1]]] = 0
-        controls = sparse.csr_matrix(np.vstack([weights, lids]))
+        controls = sparse.csr_matrix(np.vstack([weights, held]))
         outside = np.arange(count) >= SURFACE_VERTICES
         fade = sparse.diags(np.where(outside, FADE, 0.0))
         still = sparse.diags(np.where(outside, 1.0 - self.follow[:, 0], 0.0))

@@ -158,6 +158,17 @@ def test_each_eye_closes_on_its_own() -> None:
     np.testing.assert_allclose(share, [(1, 1), (0, 1), (1, 0)], atol=0.05)
 
 
+def test_a_driver_whose_blinks_are_seen_half_closes_the_eyes_of_the_source() -> None:
+    """Lashes and long exposures leave a gap in the track; a look down is no blink and closes nothing."""
+    source = hopper().landmarks
+    blinks, looks_down = ([(1, 1)] * 8 + [(least, least)] for least in (0.2, 0.55))
+    for lids, expected in ((blinks, 0), (looks_down, 0.55)):
+        driver = acted(astronaut().landmarks, lids=lids)
+        share = lid_gaps(Retargeter(driver, source, neutral_frame=0)(driver)) / lid_gaps(source)
+        np.testing.assert_allclose(share[0], 1, atol=0.05)
+        np.testing.assert_allclose(share[-1], expected, atol=0.06)
+
+
 def test_eyes_closed_in_the_neutral_frame_still_open() -> None:
     """Counted from the driver's usual opening, not from the blink that was taken as neutral."""
     source = hopper().landmarks

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
-from facereenact.renderers.portrait import Portrait
+from facereenact.renderers.portrait import BROW_EDGES, Portrait
 from facereenact.renderers.warp import WarpRenderer
 from landmarks.face_mesh import (
     FACE_OVAL,
@@ -127,3 +128,16 @@ def test_the_shoulders_stay_and_the_head_moves() -> None:
     head, shoulders, jaw, corner = mesh.head_share(places)
     assert head == pytest.approx(1) and jaw == pytest.approx(1)
     assert shoulders < 0.01 and corner < 0.05
+
+
+@BOTH
+@pytest.mark.parametrize("up_px", [6, -4])
+def test_brows_move_and_are_not_stretched(whose: Callable[[], Face], up_px: float) -> None:
+    """Both edges of a brow go the same way, to a tenth of it."""
+    landmarks = whose().landmarks
+    raised = landmarks.points.copy()
+    raised[:, 17:27, 1] -= up_px
+    moved = portrait(whose).source - portrait(whose).pose(replace(landmarks, points=raised)).vertices
+    upper, lower = ([70, 63, 105, 66, 107, 300, 293, 334, 296, 336], list(BROW_EDGES))
+    np.testing.assert_allclose(moved[lower, 1].mean(), up_px, atol=0.1 * abs(up_px))
+    assert np.abs(moved[upper, 1] - moved[lower, 1]).mean() < 0.2 * abs(up_px)
