@@ -61,7 +61,8 @@ def choose_tracker(wanted: str = "auto") -> tuple[TrackerName, str]:
             return "hybrid", "auto: the networks of OpenSeeFace are installed"
         return (
             "mediapipe",
-            f"auto: the networks of OpenSeeFace are not installed (facereenact checkpoints pull {OPENSEEFACE})",
+            "auto: the networks of OpenSeeFace are not installed, or damaged "
+            f"(facereenact checkpoints pull {OPENSEEFACE})",
         )
     for name in TRACKERS:
         if wanted == name:

@@ -85,7 +85,7 @@ def test_auto_takes_hybrid_where_the_networks_are(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("FACEREENACT_CHECKPOINTS", str(tmp_path))
     assert choose_tracker() == (
         "mediapipe",
-        "auto: the networks of OpenSeeFace are not installed (facereenact checkpoints pull openseeface)",
+        "auto: the networks of OpenSeeFace are not installed, or damaged (facereenact checkpoints pull openseeface)",
     )
     assert choose_tracker("hybrid") == ("hybrid", "asked for")
     for name in ("hybrid", "openseeface"):
