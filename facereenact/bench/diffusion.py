@@ -12,36 +12,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
-from transformers.models.clip.modeling_clip import CLIPVisionEmbeddings
 
-from facereenact.networks import Condition, DenoisingUNet, Networks, PoseGuider, Reference, ReferenceNet
-from facereenact.networks.packing import pack
-from facereenact.networks.sets import STABLE_DIFFUSION
-from facereenact.pipelines.base import decoded, noise_for
-from facereenact.pipelines.guides import GuideFeatures
-from facereenact.pipelines.pictures import to_picture
-from facereenact.pipelines.sampling import Sampling, default_scheduler, denoise
-from facereenact.pipelines.source import (
-    EncodedSource,
-    encode_image,
-    encode_latents,
-    reference_features,
-    source_condition,
-)
-from facereenact.pipelines.windows import context_windows
+from facereenact.bench.random_networks import denoising_unet, random_network, random_networks, reference_net, renderings
+from facereenact.networks import Condition, DenoisingUNet
+from facereenact.pipelines.presets import PRESETS, preset
 
 SIDE_PX = 512
 STEPS = 20  # of a whole rendering
@@ -49,27 +33,12 @@ MATRIX = 4096  # side of the matrices whose product gives the rate
 GIB = 2**30
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
-# The published sizes of the networks that are not ours.
-VAE: dict[str, Any] = {
-    "block_out_channels": (128, 256, 512, 512),
-    "layers_per_block": 2,
-    "down_block_types": ("DownEncoderBlock2D",) * 4,
-    "up_block_types": ("UpDecoderBlock2D",) * 4,
-}
-CLIP: dict[str, Any] = {
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 16,
-    "patch_size": 14,
-    "projection_dim": STABLE_DIFFUSION["cross_attention_dim"],
-}
-
 # In a process of its own, for its peak memory.
 RENDER = """
 import sys
-from facereenact.bench.diffusion import TYPES, peak_memory_bytes, random_networks, render
-render(random_networks(TYPES[sys.argv[1]]), frames=int(sys.argv[2]))
+from facereenact.bench.diffusion import SIDE_PX, TYPES, peak_memory_bytes
+from facereenact.bench.random_networks import random_networks, render
+render(random_networks(TYPES[sys.argv[1]]), frames=int(sys.argv[2]), side_px=SIDE_PX)
 print(peak_memory_bytes())
 """
 
@@ -84,12 +53,16 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default: %(default)s")
     parser.add_argument("--compile", action="store_true", help="also with torch.compile")
     parser.add_argument("--memory", action="store_true", help="also the peak memory of a rendering on the CPU")
+    parser.add_argument("--presets", action="store_true", help="also the presets beside exact, on the CPU (minutes)")
+    parser.add_argument("--side", type=int, default=256, help="of their pictures, pixels (default: %(default)s)")
     chosen = parser.parse_args(arguments)
     types = chosen.types or (["float16"] if chosen.device.startswith("cuda") else ["float32", "bfloat16"])
     device = torch.device(chosen.device)
     Console().print(table(types, chosen.frames, rounds=chosen.rounds, device=device, compiled=chosen.compile))
     if chosen.memory:
         Console().print(memory_table(types, chosen.frames))
+    if chosen.presets:
+        Console().print(preset_table(types[0], chosen.frames[0], chosen.side))
 
 
 def table(
@@ -121,6 +94,19 @@ def memory_table(types: Sequence[str], frames: Sequence[int]) -> Table:
             command = [sys.executable, "-c", RENDER, name, str(count)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             out.add_row(name, str(count), f"{int(done.stdout.split()[-1]) / GIB:.2f}")
+    return out
+
+
+def preset_table(name: str, frames: int, side_px: int) -> Table:
+    """Each preset beside the first, exact: how much faster it denoises, and how far its pictures are from those."""
+    made = renderings(random_networks(TYPES[name]), [preset(each) for each in PRESETS], frames=frames, side_px=side_px)
+    exact, exact_s = made[0]
+    out = Table("preset", "denoising, s", "times as fast", "PSNR, dB")
+    out.title = f"presets with random weights, {name}, {frames} frames of {side_px}x{side_px}, on the CPU"
+    for each, (pictures, seconds) in zip(PRESETS, made, strict=True):
+        error = float(np.square(pictures.astype(float) - exact).mean())
+        psnr = f"{10 * np.log10(255**2 / error):.1f}" if error else "the same"
+        out.add_row(each, f"{seconds:.1f}", f"{exact_s / seconds:.2f}", psnr)
     return out
 
 
@@ -169,74 +155,6 @@ def step_inputs(unet: DenoisingUNet, frames: int) -> tuple[Tensor, Tensor, None,
     return draw(1, 4, frames, side, side), torch.tensor(500, device=unet.device), None, guide, condition
 
 
-def render(networks: Networks, *, frames: int, steps: int = 1) -> np.ndarray[Any, Any]:
-    """All stages of a rendering, one network in memory at a time; pictures (frames, height, width, 3)."""
-    size, picture = (SIDE_PX, SIDE_PX), np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
-    with torch.inference_mode():
-        with networks.use("image_encoder") as used:
-            embeds = encode_image(used.pop(), picture)
-        with networks.use("vae") as used:
-            source = EncodedSource(encode_latents(used.pop(), picture, size), embeds)
-        with networks.use("reference_net") as used:
-            reference = reference_features(used.pop(), source, guided=True, unguided="zero latents")
-        with networks.use("denoising_unet", "head_guider", "mouth_guider") as used:
-            latents = _denoised(used, source, reference, frames, Sampling(steps=steps))
-        with networks.use("vae") as used:
-            return np.stack([to_picture(pixels) for pixels in decoded(used.pop(), latents)])
-
-
-def _denoised(
-    networks: list[Any], source: EncodedSource, reference: Reference, frames: int, sampling: Sampling
-) -> Tensor:
-    unet, size = networks.pop(0), (SIDE_PX, SIDE_PX)
-    guides = [[np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)] * frames for _ in networks]
-    features = GuideFeatures(networks, guides, scales=[1.0] * len(networks), size=size, unet=unet)
-    condition = source_condition(unet, source, reference, guided=True)
-    windows = context_windows(frames)
-    return denoise(unet, default_scheduler(), noise_for(frames, size), condition, features, windows, sampling=sampling)[
-        0
-    ]
-
-
-def random_networks(dtype: torch.dtype) -> Networks:
-    """The face networks at full size on the CPU."""
-    makers = {"vae": vae, "image_encoder": image_encoder, "reference_net": reference_net}
-    makers |= {"denoising_unet": denoising_unet, "head_guider": PoseGuider, "mouth_guider": PoseGuider}
-    cpu = torch.device("cpu")
-    return Networks({name: partial(random_network, make, dtype, cpu) for name, make in makers.items()})
-
-
-def random_network(make: Callable[[], Any], dtype: torch.dtype, device: torch.device) -> Any:
-    """A network with random weights, made in the type and place where it works, packed where that helps."""
-    with torch.device("meta"):
-        network = make().requires_grad_(False).eval()
-    state = {name: _random_like(tensor, dtype, device) for name, tensor in network.state_dict().items()}
-    network.load_state_dict(state, assign=True)
-    for module in network.modules():
-        if isinstance(module, CLIPVisionEmbeddings):  # its numbers of positions are not part of the state
-            numbers = torch.arange(module.num_positions, device=device)[None]
-            module.register_buffer("position_ids", numbers, persistent=False)
-    del state  # each tensor is freed as soon as it is packed
-    pack(network)
-    return network
-
-
-def denoising_unet() -> DenoisingUNet:
-    return DenoisingUNet(**STABLE_DIFFUSION)
-
-
-def reference_net() -> ReferenceNet:
-    return ReferenceNet(**STABLE_DIFFUSION)
-
-
-def vae() -> AutoencoderKL:
-    return AutoencoderKL(**VAE)
-
-
-def image_encoder() -> CLIPVisionModelWithProjection:
-    return CLIPVisionModelWithProjection(CLIPVisionConfig(**CLIP))
-
-
 def peak_memory_bytes() -> int:
     """Of this process so far. The kernel's own mark where there is one: getrusage counts the parent's size in."""
     status = Path("/proc/self/status")
@@ -245,10 +163,3 @@ def peak_memory_bytes() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def _random_like(tensor: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Weights that keep activations finite through a deep network."""
-    drawn = torch.empty(tensor.shape, dtype=dtype, device=device)
-    scale = tensor[0].numel() ** -0.5 if tensor.ndim > 1 else 1.0
-    return drawn.uniform_(-scale, scale)
