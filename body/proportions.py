@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from body.skeleton import KINDS, LENGTHS, Points, pelvis_seen, with_pelvis
-from body.smoothing import gaussian_mean
 from body.types import PoseSequence
+from landmarks.smoothing import gaussian_mean
 
 USUAL_PERCENTILE = 60  # of a length over time: segments that point at the camera look short, none looks long
 SIZE_PERCENTILE = 75  # of the lengths of one frame, for the same reason

@@ -28,6 +28,7 @@ from body.types import (
     VISIBLE,
     PoseSequence,
 )
+from landmarks.smoothing import adaptive_mean
 
 Array = NDArray[np.floating[Any]]
 
@@ -155,35 +156,3 @@ def torso_px(sequence: PoseSequence) -> float:
         lengths[both, column] = factor * np.linalg.norm(points[both, start] - points[both, end], axis=1)
     longest = lengths.max(axis=1)
     return float(np.median(longest[longest > 0])) if (longest > 0).any() else 0.1 * max(sequence.size)
-
-
-def adaptive_mean(values: Array, time_s: Array, widths_s: tuple[float, float], noise: float) -> NDArray[np.float64]:
-    """Mix of a narrow and a wide Gaussian mean over time, by how far the two differ (see `Smoother`).
-
-    Args:
-        values: (frames, points, 2).
-        time_s: (frames,) seconds.
-        widths_s: standard deviations of the narrow and the wide Gaussian.
-        noise: difference at which both count alike, in the unit of the values.
-    """
-    narrow, wide = (gaussian_mean(values, time_s, width_s) for width_s in widths_s)
-    difference = np.linalg.norm(narrow - wide, axis=-1, keepdims=True)
-    difference = gaussian_mean(difference, time_s, widths_s[0])
-    moving = difference**2 / (difference**2 + max(noise, 1e-9) ** 2)
-    return wide + moving * (narrow - wide)
-
-
-def gaussian_mean(values: Array, time_s: Array, width_s: float) -> NDArray[np.float64]:
-    """Mean of (frames, ...) weighted by a Gaussian in time, whatever the spacing; symmetric, so without lag."""
-    flat = np.asarray(values, np.float64).reshape(len(values), -1)
-    total, weights = flat.copy(), np.ones(len(flat))
-    for step in range(1, len(flat)):
-        gap_s = time_s[step:] - time_s[:-step]
-        if gap_s.min() > 3 * width_s:
-            break
-        weight = np.exp(-0.5 * (gap_s / width_s) ** 2)
-        total[step:] += weight[:, None] * flat[:-step]
-        total[:-step] += weight[:, None] * flat[step:]
-        weights[step:] += weight
-        weights[:-step] += weight
-    return (total / weights[:, None]).reshape(np.shape(values))

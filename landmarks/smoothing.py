@@ -110,7 +110,7 @@ def adaptive_mean(
     if difference.ndim > 1:  # the components of a point move together
         difference = np.linalg.norm(difference, axis=-1, keepdims=True)
     difference = gaussian_mean(difference, time_s, widths_s[0])
-    moving = difference**2 / (difference**2 + noise**2)
+    moving = difference**2 / (difference**2 + np.maximum(noise, 1e-9) ** 2)
     return wide + moving * (narrow - wide)
 
 

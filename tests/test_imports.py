@@ -16,7 +16,7 @@ MODELS = {"facereenact.pipelines", "facereenact.networks"}
 DIRECTIONS: dict[str, set[str]] = {
     "checkpoints": set(),
     "landmarks": {"checkpoints"},
-    "body": {"checkpoints"},
+    "body": {"checkpoints", "landmarks"},
     "facereenact.errors": {"checkpoints"},
     "facereenact.video": set(),
     "facereenact.networks": {"checkpoints"},
@@ -36,12 +36,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.source",
     },
     "facereenact.body_diffusion": MODELS
-    | {
-        "facereenact.diffusion",
-        "facereenact.diffusion_settings",
-        "facereenact.renderer_choice",
-        "facereenact.renderers",
-    },
+    | {"facereenact.diffusion", "facereenact.diffusion_settings", "facereenact.renderers"},
     "facereenact.planning": {
         "facereenact.body_driver",
         "facereenact.diffusion",

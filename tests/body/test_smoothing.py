@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from body import PoseSequence
-from body.smoothing import LONGEST_GAP_S, SMOOTHERS, adaptive_mean, fill_gaps, gaussian_mean, torso_px
+from body.smoothing import LONGEST_GAP_S, SMOOTHERS, fill_gaps, torso_px
 from body.types import LEFT_HAND, LEFT_WRIST, NOSE, RIGHT_WRIST
 from tests.body.figures import LENGTHS, changed, figure
 
@@ -116,14 +116,6 @@ def test_smoothing_does_not_depend_on_the_size_of_the_picture() -> None:
     sequence = figure(30)
     doubled = SMOOTHERS["normal"](sequence.resized((800, 1000)))
     np.testing.assert_allclose(doubled.points, 2 * SMOOTHERS["normal"](sequence).points, atol=1e-2)
-
-
-def test_the_mean_follows_the_clock_not_the_frames() -> None:
-    time = np.array([0, 0.04, 0.08, 0.5, 0.9])
-    values = np.arange(5.0)[:, None]
-    mean = gaussian_mean(values, time, 0.03)
-    assert mean[3:].ravel().tolist() == [3, 4] and mean[1, 0] == pytest.approx(1)
-    np.testing.assert_allclose(adaptive_mean(np.ones((5, 1, 2)), time, (0.01, 0.1), 1.0), 1)
 
 
 def test_the_torso_is_measured_from_what_is_seen() -> None:

@@ -1,21 +1,20 @@
-"""Pose files: what is saved is what is loaded, anything else is refused, and nothing half-written stays."""
+"""Pose files; tests/landmarks/test_storage.py covers what all files of sequences share."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
 
 from body import PoseSequence
 from body.storage import SUFFIX, load_pose, save_pose
 from body.types import ARRAYS
-from facereenact.errors import InputError, OutputError
+from checkpoints.errors import InputError, OutputError
+from landmarks.storage import load_landmarks, save_landmarks
 from tests.body.figures import figure
+from tests.faces import hopper
 
 NAME = f"dance{SUFFIX}"
 
@@ -27,147 +26,40 @@ def sequence() -> PoseSequence:
     return replace(figure(5), timestamps_s=times, detected=detected, estimator="tést/1")
 
 
-@pytest.fixture
-def saved(tmp_path: Path, sequence: PoseSequence) -> Path:
+def test_what_is_saved_is_loaded(tmp_path: Path, sequence: PoseSequence) -> None:
     save_pose(sequence, tmp_path / NAME)
-    return tmp_path / NAME
-
-
-def with_metadata(path: Path, change: dict[str, Any] | None) -> Path:
-    """The file again, its description changed or (None) left out."""
-    about = {"format": "facereenact-pose", "version": 1, "size": [512, 600], "estimator": "e"}
-    metadata = None if change is None else {"facereenact": json.dumps(about | change)}
-    save_file(load_file(path), path, metadata=metadata)
-    return path
-
-
-def test_what_is_saved_is_loaded(saved: Path, sequence: PoseSequence) -> None:
-    loaded = load_pose(saved)
+    loaded = load_pose(tmp_path / NAME)
     assert (loaded.size, loaded.estimator) == (sequence.size, sequence.estimator)
     for name in ARRAYS:
-        was, now = getattr(sequence, name), getattr(loaded, name)
-        assert (now.dtype, now.tobytes()) == (was.dtype, was.tobytes()), name
-    assert [path.name for path in saved.parent.iterdir()] == [NAME]
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(sequence, name))
+        assert getattr(loaded, name).dtype == getattr(sequence, name).dtype
 
 
-def test_a_part_of_a_sequence_can_be_saved(tmp_path: Path, sequence: PoseSequence) -> None:
-    save_pose(sequence[::2], tmp_path / NAME)
-    np.testing.assert_array_equal(load_pose(tmp_path / NAME).points, sequence.points[::2])
+def test_another_suffix_is_refused(tmp_path: Path, sequence: PoseSequence) -> None:
+    with pytest.raises(OutputError, match=r"the name of a pose file ends in \.pose\.safetensors"):
+        save_pose(sequence, tmp_path / "dance.safetensors")
+    assert not list(tmp_path.iterdir())
 
 
-def test_saving_again_replaces_the_file(saved: Path, sequence: PoseSequence) -> None:
-    save_pose(sequence[:2], saved)
-    assert len(load_pose(saved)) == 2
+def test_faces_are_no_poses_and_poses_are_no_faces(tmp_path: Path, sequence: PoseSequence) -> None:
+    save_pose(sequence, tmp_path / NAME)
+    with pytest.raises(InputError, match="not a landmark file"):
+        load_landmarks(tmp_path / NAME)
+    save_landmarks(hopper().landmarks, tmp_path / "a.landmarks.safetensors")
+    with pytest.raises(InputError, match="not a pose file; make one with `facereenact pose track`"):
+        load_pose(tmp_path / "a.landmarks.safetensors")
 
 
-@pytest.mark.parametrize("name", ["talk.safetensors", "talk.pose", "talk.mp4"])
-def test_another_suffix_is_refused(tmp_path: Path, sequence: PoseSequence, name: str) -> None:
-    with pytest.raises(OutputError, match=SUFFIX):
-        save_pose(sequence, tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path, sequence: PoseSequence) -> None:
-    with pytest.raises(OutputError, match="cannot be written"):
-        save_pose(sequence, tmp_path / "missing" / NAME)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_of_the_name_is_an_error_that_leaves_nothing_behind(tmp_path: Path, sequence: PoseSequence) -> None:
-    (tmp_path / NAME).mkdir()
-    with pytest.raises(OutputError, match="cannot be written"):
-        save_pose(sequence, tmp_path / NAME)
-    assert [path.name for path in tmp_path.iterdir()] == [NAME]
-
-
-def test_an_interrupted_save_keeps_the_old_file(
-    saved: Path, sequence: PoseSequence, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write = Path.write_bytes
-
-    def interrupted(path: Path, content: bytes) -> None:
-        write(path, content[: len(content) // 2])
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "write_bytes", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        save_pose(sequence[:2], saved)
-    assert [path.name for path in saved.parent.iterdir()] == [NAME]
-    assert len(load_pose(saved)) == 5
-
-
-def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    for path in (tmp_path / NAME, tmp_path):
-        with pytest.raises(InputError, match="no such pose file"):
-            load_pose(path)
-
-
-@pytest.mark.parametrize("length", [0, 7, 100, -1])
-def test_a_truncated_file_is_an_error(saved: Path, length: int) -> None:
-    saved.write_bytes(saved.read_bytes()[:length])
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, sequence: PoseSequence) -> None:
+    path = tmp_path / NAME
+    save_pose(sequence, path)
+    path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"damaged pose file.*make it again"):
-        load_pose(saved)
+        load_pose(path)
 
 
-def test_a_file_of_something_else_is_an_error(saved: Path) -> None:
-    import pickle
-
-    for content in (b"not at all a pose file", pickle.dumps({"points": [1, 2]}), b"\xff" * 64):
-        saved.write_bytes(content)
-        with pytest.raises(InputError, match="damaged pose file"):
-            load_pose(saved)
-
-
-@pytest.mark.parametrize("change", [None, {"format": "somebody-elses"}])
-def test_a_safetensors_file_of_something_else_is_an_error(saved: Path, change: dict[str, Any] | None) -> None:
-    with pytest.raises(InputError, match="not a pose file"):
-        load_pose(with_metadata(saved, change))
-
-
-def test_another_format_version_says_which(saved: Path) -> None:
-    with pytest.raises(InputError, match="format version 2, this program reads 1"):
-        load_pose(with_metadata(saved, {"version": 2}))
-
-
-@pytest.mark.parametrize("size", [[512], "512x600", None, [0, 600], ["wide", "high"]])
-def test_a_wrong_size_is_an_error(saved: Path, size: object) -> None:
-    with pytest.raises(InputError, match="damaged pose file"):
-        load_pose(with_metadata(saved, {"size": size}))
-
-
-@pytest.mark.parametrize("metadata", ["[]", "3", "not json"])
-def test_a_description_of_another_form_is_an_error(saved: Path, metadata: str) -> None:
-    save_file(load_file(saved), saved, metadata={"facereenact": metadata})
-    with pytest.raises(InputError, match="pose file"):
-        load_pose(saved)
-
-
-@pytest.mark.parametrize("name", ARRAYS)
-def test_a_missing_array_is_an_error(saved: Path, name: str) -> None:
-    arrays = load_file(saved)
-    del arrays[name]
-    save_file(arrays, saved, metadata={"facereenact": json.dumps({"format": "facereenact-pose", "version": 1})})
-    with pytest.raises(InputError, match="damaged pose file"):
-        load_pose(saved)
-
-
-def test_arrays_that_do_not_fit_together_are_an_error(saved: Path) -> None:
-    arrays = load_file(saved)
-    arrays["points"] = np.ascontiguousarray(arrays["points"][:-1])
-    save_file(arrays, saved)
-    with pytest.raises(InputError, match="damaged pose file"):
-        load_pose(with_metadata(saved, {}))
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_points_that_are_no_numbers_are_an_error(saved: Path, value: float) -> None:
-    arrays = load_file(saved)
-    arrays["points"][0, 0, 0] = value
-    save_file(arrays, saved)
-    with pytest.raises(InputError, match="damaged pose file"):
-        load_pose(with_metadata(saved, {}))
-
-
-def test_a_file_may_be_read_by_whom_the_umask_lets(tmp_path: Path, saved: Path) -> None:
-    (tmp_path / "beside").touch()
-    assert saved.stat().st_mode == (tmp_path / "beside").stat().st_mode
+def test_scores_above_one_are_refused(tmp_path: Path, sequence: PoseSequence) -> None:
+    object.__setattr__(sequence, "scores", sequence.scores + 1)
+    save_pose(sequence, tmp_path / NAME)
+    with pytest.raises(InputError, match=r"damaged pose file \(scores must lie from 0 to 1\)"):
+        load_pose(tmp_path / NAME)
