@@ -249,6 +249,19 @@ SD_VAE = Checkpoint(
     ),
 )
 
+TAESD = Checkpoint(
+    name="taesd",
+    title="Tiny autoencoder for Stable Diffusion",
+    needed_by="the diffusion renderer with --decoder small, a quick look",
+    licence="MIT",
+    source=Hub("madebyollin/taesd", revision="main"),
+    about_bytes=10_000_000,
+    files=(
+        PublishedFile("config.json", settings=(("latent_channels", 4),)),
+        PublishedFile("diffusion_pytorch_model.safetensors", layout=Layout(("tiny_decoder",))),
+    ),
+)
+
 IMAGE_ENCODER = Checkpoint(
     name="image-encoder",
     title="CLIP ViT-L/14 image encoder of Image Variations",
@@ -414,7 +427,7 @@ ARCFACE = Checkpoint(
 CATALOGUE = {
     entry.name: entry
     for entry in (
-        *(OPENSEEFACE, MOORE_FACE, MOORE_BODY, SD_VAE, IMAGE_ENCODER, DWPOSE),
+        *(OPENSEEFACE, MOORE_FACE, MOORE_BODY, SD_VAE, IMAGE_ENCODER, DWPOSE, TAESD),
         *(ALEXNET, VGG16, LPIPS, INCEPTION, I3D, ARCFACE),
     )
 }

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from facereenact.body_settings import BodySettings as BodySettings
     from facereenact.diffusion_settings import DiffusionSettings as DiffusionSettings
     from facereenact.drive import DriveResult as DriveResult
     from facereenact.drive import drive as drive
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BodySettings": "facereenact.body_settings",
     "DiffusionSettings": "facereenact.diffusion_settings",
     "DriveResult": "facereenact.drive",
     "DriveSettings": "facereenact.settings",
@@ -43,6 +45,7 @@ _HOMES = {
 """Where each public name is defined."""
 
 __all__ = [
+    "BodySettings",
     "DiffusionSettings",
     "DriveResult",
     "DriveSettings",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checkpoints import locate
+from checkpoints import is_installed, locate
 from checkpoints.storage import read_record
 from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.errors import InputError
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     import torch
 
     from facereenact.networks import Networks
-    from facereenact.renderers.diffusion import Diffusion, DiffusionRenderer
+    from facereenact.renderers.diffusion import DiffusionRenderer
+    from facereenact.renderers.diffusion_clip import Diffusion
+
+SMALL_DECODER = "taesd"
 
 
 def open_diffusion_renderer(
@@ -43,15 +46,12 @@ def open_diffusion_renderer(
 
     device = choose_device(settings.device)
     dtype = choose_dtype(settings.dtype, device)
-    weights = {
-        place.name: {name: file.sha256 for name, file in read_record(place).items()} for place in _places(settings)
-    }
     return DiffusionRenderer(
         source.image,
         open_networks(settings, dtype, device),
         diffusion_of(settings, side_px_of(settings)),
         folder=folder,
-        weights={"files": weights, "dtype": str(dtype), "device": device.type},
+        weights=recorded(places_of(settings, FACE_CHECKPOINTS), dtype, device),
         matte=source.matte,
         crop_px=crop_px,
         on_progress=on_progress,
@@ -61,7 +61,7 @@ def open_diffusion_renderer(
 def diffusion_of(settings: DiffusionSettings, side: int) -> Diffusion:
     """How to use the networks, as the settings say."""
     from facereenact.pipelines.presets import preset
-    from facereenact.renderers.diffusion import Diffusion
+    from facereenact.renderers.diffusion_clip import Diffusion
 
     scheduler, sampling = preset(
         settings.preset, scheduler=settings.scheduler, steps=settings.steps, guidance=settings.guidance
@@ -74,7 +74,7 @@ def diffusion_of(settings: DiffusionSettings, side: int) -> Diffusion:
         seed=settings.seed,
         head_scale=settings.head_scale,
         mouth_scale=settings.mouth_scale,
-        side_px=side,
+        size=(side, side),
         keep_background=settings.keep_background,
     )
 
@@ -87,21 +87,55 @@ def open_networks(settings: DiffusionSettings, dtype: torch.dtype, device: torch
     """
     from facereenact.networks import face_networks
 
-    face, vae, image_encoder = _places(settings)
-    return face_networks(face, vae=vae, image_encoder=image_encoder, dtype=dtype, device=device)
+    face, vae, image_encoder = places_of(settings, FACE_CHECKPOINTS)
+    decoder = decoder_place(settings)
+    return face_networks(face, vae=vae, image_encoder=image_encoder, decoder=decoder, dtype=dtype, device=device)
+
+
+def decoder_place(settings: DiffusionSettings) -> Path | None:
+    """The folder of the small decoder, or None where the whole autoencoder decodes.
+
+    Raises:
+        NotInstalledError: the small one was asked for and is missing.
+    """
+    if settings.decoder == "small":
+        return locate(SMALL_DECODER, root=settings.checkpoints)
+    if (
+        settings.decoder is None
+        and settings.preset == "fast"
+        and is_installed(SMALL_DECODER, root=settings.checkpoints)
+    ):
+        return locate(SMALL_DECODER, root=settings.checkpoints)
+    return None
 
 
 def side_px_of(settings: DiffusionSettings) -> int:
     """The side of the square that the networks were made for: 512, unless their folder says otherwise."""
+    return sample_px(places_of(settings, FACE_CHECKPOINTS)[0]) or 512
+
+
+def sample_px(place: Path) -> int | None:
+    """The side of the pictures that the networks in a folder were made for, if it says so."""
     try:
-        config: dict[str, Any] = json.loads((_places(settings)[0] / "config.json").read_text("utf-8"))
+        config: dict[str, Any] = json.loads((place / "config.json").read_text("utf-8"))
     except FileNotFoundError:
-        return 512
+        return None
     return 8 * int(config["denoising_unet"]["sample_size"])
 
 
-def _places(settings: DiffusionSettings) -> list[Path]:
-    return [locate(name, root=settings.checkpoints) for name in FACE_CHECKPOINTS]
+def places_of(settings: DiffusionSettings, checkpoints: Sequence[str]) -> list[Path]:
+    """The folders of checkpoints.
+
+    Raises:
+        NotInstalledError: one is missing; the message says how to get it.
+    """
+    return [locate(name, root=settings.checkpoints) for name in checkpoints]
+
+
+def recorded(places: Sequence[Path], dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
+    """What tells weights from others, and how they calculate."""
+    files = {place.name: {name: file.sha256 for name, file in read_record(place).items()} for place in places}
+    return {"files": files, "dtype": str(dtype), "device": device.type}
 
 
 def choose_device(wanted: str) -> torch.device:

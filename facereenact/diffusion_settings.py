@@ -10,7 +10,10 @@ from typing import Literal
 
 from facereenact.option import option
 
+SHORTEST_PX = 64  # below it a body is a few pixels of latents
 LONGEST_WINDOW = 32  # frames: the rows of the motion modules' positional table
+BODY_CHECKPOINTS = ("moore-body", "sd-vae-ft-mse", "image-encoder")
+COMBINED_CHECKPOINTS = (*BODY_CHECKPOINTS, "moore-face")
 DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -27,7 +30,9 @@ class DiffusionSettings:
         "Exact computes what the published model computes; balanced and fast leave work out (docs/diffusion.md says "
         "what, and how much it shows).",
     )
-    steps: int | None = option(None, "Denoising steps. [default: the preset's, 20 for exact]", metavar="N")
+    steps: int | None = option(
+        None, "Denoising steps. [default: the preset's, 20 for exact, and half as many again for bodies]", metavar="N"
+    )
     guidance: float | None = option(
         None,
         "How strictly the picture follows the source and the guides; 1 is half the work. [default: 3.5]",
@@ -36,9 +41,25 @@ class DiffusionSettings:
     scheduler: Literal["ddim", "dpm++", "euler", "unipc"] | None = option(
         None, "How noise is removed, step by step. [default: the preset's, ddim for exact]"
     )
+    decoder: Literal["full", "small"] | None = option(
+        None,
+        "What makes pictures of the result: small is over ten times as fast and loses fine detail. [default: small "
+        "with --preset fast where the checkpoint taesd is installed, else full]",
+    )
     seed: int = option(0, "Of the noise that the pictures are made from; the same seed gives the same video.")
     head_scale: float = option(1.0, "Weight of the guide of head and eyes; 0 leaves it out.", metavar="WEIGHT")
     mouth_scale: float = option(1.0, "Weight of the guide of the mouth, likewise.", metavar="WEIGHT")
+    body_scale: float = option(1.0, "Weight of the guide of the body, likewise.", metavar="WEIGHT")
+    combine: Literal["paste", "guided"] = option(
+        "paste",
+        "Of body and face together: paste renders the body, then the face of each frame anew; guided renders both at "
+        "once, which is meant for weights trained so.",
+    )
+    body_side: int | None = option(
+        None,
+        "Longer side of the picture in which a body is rendered, pixels, divisible by 8. [default: 768]",
+        metavar="PX",
+    )
     window: int = option(24, "Frames denoised together, at most 32: fewer need less memory.", metavar="N")
     overlap: int = option(4, "Frames that two windows share, so that no seam shows.", metavar="N")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
@@ -63,7 +84,9 @@ class DiffusionSettings:
             raise ValueError("--guidance must be 1 or more; 1 follows the guides without emphasis")
         if not 0 <= self.seed < 2**63:
             raise ValueError("--seed must be 0 or more")
-        for name in ("head_scale", "mouth_scale"):
+        if self.body_side is not None and (self.body_side < SHORTEST_PX or self.body_side % 8):
+            raise ValueError(f"--body-side must be {SHORTEST_PX} or more and divisible by 8")
+        for name in ("body_scale", "head_scale", "mouth_scale"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"--{name.replace('_', '-')} must be 0 or more")
         if not 1 <= self.window <= LONGEST_WINDOW:

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from body import PoseSequence
+from body.storage import SUFFIX as POSE
 from facereenact.errors import FaceNotFoundError, InputError
 from facereenact.images import is_image
 from facereenact.settings import DriveSettings
@@ -27,6 +29,7 @@ from landmarks.types import ARRAYS
 
 Image = NDArray[np.uint8]
 Item = TypeVar("Item")
+Sequence = TypeVar("Sequence", LandmarkSequence, PoseSequence)
 Progress = Callable[[str, int, int | None], None]
 
 log = logging.getLogger(__name__)
@@ -57,7 +60,19 @@ def open_driver(path: Path, settings: DriveSettings) -> Driver:
     Raises:
         InputError: it cannot be read.
     """
+    if path.name.endswith(POSE):
+        raise InputError(f"{path} holds the motion of a body; give it as --body-driver")
     return LandmarkDriver(path, settings) if path.name.endswith(SUFFIX) else VideoDriver(path, settings)
+
+
+def open_reader(path: Path, span: tuple[float, float | None], fps: Fraction | None) -> VideoReader:
+    """The frames from start to end, seconds; a picture has no length and is there in any case.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    start_s, end_s = (0.0, None) if path.is_file() and is_image(path) else span
+    return VideoReader(path, start_s=start_s, end_s=end_s, fps=fps)
 
 
 class VideoDriver:
@@ -66,10 +81,7 @@ class VideoDriver:
     shows_face = True
 
     def __init__(self, path: Path, settings: DriveSettings) -> None:
-        start_s, end_s = (settings.start, settings.end)
-        if path.is_file() and is_image(path):  # a picture has no length
-            start_s, end_s = 0.0, None
-        self._reader = VideoReader(path, start_s=start_s, end_s=end_s, fps=settings.fps)
+        self._reader = open_reader(path, settings.span, settings.fps)
         self.path = path
         self._face = settings.driver_face if path == settings.main_driver else "largest"
         self.rate = self._reader.info.rate
@@ -117,10 +129,12 @@ class LandmarkDriver:
 
     def __init__(self, path: Path, settings: DriveSettings) -> None:
         self.path = path
-        self._sequence = _trimmed(load_landmarks(path), path, settings)
+        self._sequence = trimmed(load_landmarks(path), ARRAYS, path, settings.span, settings.fps)
+        if not self._sequence.detected.any():
+            raise FaceNotFoundError(f"{path}: no frame from {settings.start:g} s on shows a face")
         self.frame_count: int | None = len(self._sequence)
         self.is_still = self.frame_count == 1
-        self.rate = settings.fps or _mean_rate(self._sequence)
+        self.rate = settings.fps or mean_rate(self._sequence.timestamps_s)
 
     def track(self, progress: Progress) -> LandmarkSequence:
         progress("tracking", len(self._sequence), len(self._sequence))
@@ -137,32 +151,37 @@ class LandmarkDriver:
             yield canvas
 
 
-def _mean_rate(sequence: LandmarkSequence) -> Fraction:
-    """Frames per second; a single frame is shown for 1/25 s, as a picture is."""
-    time = sequence.timestamps_s
+def mean_rate(time: NDArray[np.float64]) -> Fraction:
+    """Frames per second of times (frames,); a single frame is shown for 1/25 s, as a picture is."""
     if len(time) < 2:
         return Fraction(25)
     return Fraction((len(time) - 1) / float(time[-1] - time[0])).limit_denominator(1001)
 
 
-def _trimmed(sequence: LandmarkSequence, path: Path, settings: DriveSettings) -> LandmarkSequence:
-    """The part from start to end, at the wanted rate, timed from the start as `VideoReader` does."""
+def trimmed(
+    sequence: Sequence, arrays: tuple[str, ...], path: Path, span: tuple[float, float | None], fps: Fraction | None
+) -> Sequence:
+    """The part of a saved track from start to end, seconds, at a rate, timed from the start as `VideoReader` does.
+
+    Args:
+        arrays: the fields of the sequence that hold one value a frame.
+
+    Raises:
+        InputError: it has no frame there.
+    """
     time = sequence.timestamps_s
-    start_s = settings.start if len(time) > 1 else 0.0
+    start_s = span[0] if len(time) > 1 else 0.0
     step = float(np.median(np.diff(time))) if len(time) > 1 else 0.04
-    end = min(time[-1] + step, settings.end if settings.end is not None else np.inf)
-    if settings.fps is None:
+    end = min(time[-1] + step, span[1] if span[1] is not None else np.inf)
+    if fps is None:
         wanted = time[(time >= start_s - 1e-6) & (time < end - 1e-6)]
     else:
-        wanted = np.arange(start_s, end - 1e-6, float(1 / settings.fps))
+        wanted = np.arange(start_s, end - 1e-6, float(1 / fps))
     if not len(wanted):
         raise InputError(f"{path} has no frame from {start_s:g} s on; it lasts {time[-1] + step:.2f} s")
     held = np.maximum(np.searchsorted(time, wanted + 1e-6, "right") - 1, 0)
-    arrays = {name: getattr(sequence, name)[held] for name in ARRAYS}
-    arrays["timestamps_s"] = np.maximum(wanted - start_s, 0)
-    if not arrays["detected"].any():
-        raise FaceNotFoundError(f"{path}: no frame from {start_s:g} s on shows a face")
-    return replace(sequence, **arrays)
+    values = {name: getattr(sequence, name)[held] for name in arrays}
+    return replace(sequence, **{**values, "timestamps_s": np.maximum(wanted - start_s, 0)})
 
 
 def in_step(items: Iterable[Item], own_s: NDArray[np.float64], times_s: NDArray[np.float64]) -> Iterator[Item]:

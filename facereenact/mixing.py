@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from facereenact.driver import Driver, Progress, in_step, open_driver
 from facereenact.errors import InputError
 from facereenact.renderers.base import DriverFrame
-from facereenact.settings import DriveSettings
+from facereenact.settings import PARTS, DriveSettings
 from landmarks import LandmarkSequence
 from landmarks.mixing import Mixer, Take
 from landmarks.retargeting import Retargeter
@@ -81,7 +81,7 @@ class Cast:
         takes = {path: self._take(path, smooth(track), source) for path, track in tracks.items()}
         lengths_s = {path: take.track.timestamps_s[-1] + 1 / self.drivers[path].rate for path, take in takes.items()}
         leader = _leader(self.settings) or max(lengths_s, key=lambda path: float(lengths_s[path]))
-        return Performance(self, source, takes, leader)
+        return Performance(self, source, takes, takes[leader].track.timestamps_s, self.drivers[leader].rate)
 
     def _take(self, path: Path, track: LandmarkSequence, source: LandmarkSequence) -> Take:
         motion = self.settings.motion
@@ -104,16 +104,8 @@ class Performance:
     cast: Cast
     source: LandmarkSequence
     takes: dict[Path, Take]
-    leader: Path  # the driver that gives length and timing
-
-    @property
-    def times_s(self) -> NDArray[np.float64]:
-        """(frames,) seconds."""
-        return self.takes[self.leader].track.timestamps_s
-
-    @property
-    def rate(self) -> Fraction:
-        return self.cast.drivers[self.leader].rate
+    times_s: NDArray[np.float64]  # (frames,) when the frames show, seconds; the leading driver's
+    rate: Fraction  # frames per second, the leading driver's
 
     @property
     def parts(self) -> dict[str, PartResult]:
@@ -167,10 +159,10 @@ def open_cast(settings: DriveSettings) -> Cast:
 
 
 def _leader(settings: DriveSettings) -> Path | None:
-    """The driver that the settings ask to give the length, if they do."""
+    """The driver of the face that the settings ask to give the length, if they do."""
     if settings.length_from == "driver":
         return settings.driver
-    return settings.part_drivers[settings.length_from] if settings.length_from else None
+    return settings.part_drivers[settings.length_from] if settings.length_from in PARTS else None
 
 
 def _role(settings: DriveSettings, path: Path) -> str:

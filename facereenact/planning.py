@@ -7,7 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facereenact.body_driver import BodyDriver, open_body_driver
 from facereenact.diffusion import choose_device, choose_dtype, diffusion_of, open_networks, side_px_of
+from facereenact.driver import Driver
 from facereenact.mixing import open_cast
 from facereenact.renderer_choice import choose_renderer
 from facereenact.settings import DriveSettings
@@ -38,8 +40,7 @@ def plan(settings: DriveSettings) -> DrivePlan:
         NotInstalledError: a checkpoint is missing.
     """
     name, reason = choose_renderer(settings)
-    cast = open_cast(settings)
-    driver = cast.drivers[settings.main_driver]
+    driver = _leader(settings)
     frames = driver.frame_count
     if name == "warp":
         return DrivePlan(settings.output_path, name, reason, frames, driver.rate)
@@ -52,3 +53,17 @@ def plan(settings: DriveSettings) -> DrivePlan:
     return DrivePlan(
         settings.output_path, name, reason, frames, driver.rate, str(device), str(dtype).split(".")[1], measured
     )
+
+
+def _leader(settings: DriveSettings) -> Driver | BodyDriver:
+    """The driver whose frames are counted: the main one of the face, or the body's where that is longer."""
+    faces = open_cast(settings).drivers
+    if settings.body.body_driver is None:
+        return faces[settings.main_driver]
+    body = open_body_driver(settings)
+    if settings.length_from == "body" or not faces:
+        return body
+    face: Driver | BodyDriver = faces[settings.main_driver]
+    if settings.length_from is not None:
+        return face
+    return max((face, body), key=lambda driver: (driver.frame_count or 0) / driver.rate)

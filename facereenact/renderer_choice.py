@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from checkpoints import is_installed, locate
@@ -21,7 +20,7 @@ def choose_renderer(settings: DriveSettings) -> tuple[RendererName, str]:
         NotInstalledError: the wanted renderer needs checkpoints that are not there; the message says how to get them.
         InputError: options are given that the chosen renderer does not have.
     """
-    name, reason = _wanted(settings.renderer, settings.diffusion.checkpoints)
+    name, reason = (_wanted if settings.body.body_driver is None else _wanted_for_body)(settings)
     if name == "warp" and settings.diffusion.given:
         raise InputError(
             f"{', '.join(settings.diffusion.given)}: options of the diffusion renderer, but warp is used ({reason})"
@@ -31,7 +30,15 @@ def choose_renderer(settings: DriveSettings) -> tuple[RendererName, str]:
     return name, reason
 
 
-def _wanted(wanted: str, root: Path | None) -> tuple[RendererName, str]:
+def _wanted_for_body(settings: DriveSettings) -> tuple[RendererName, str]:
+    """The same where a body driver is given."""
+    if settings.renderer == "diffusion":
+        raise InputError("--renderer diffusion does not animate bodies yet; leave it out, or --body-driver")
+    return "warp", "asked for" if settings.renderer == "warp" else "auto: it is what animates bodies"
+
+
+def _wanted(settings: DriveSettings) -> tuple[RendererName, str]:
+    wanted, root = settings.renderer, settings.diffusion.checkpoints
     if wanted == "warp":
         return "warp", "asked for"
     if wanted == "diffusion":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, get_args
 
+from facereenact.body_settings import BodySettings, HeadFrom
 from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.option import option
 
@@ -70,7 +71,7 @@ class DriveSettings:
     driver: Path | None = option(
         None,
         "Motion to take over: a video, GIF, folder of images, one image, or a .landmarks.safetensors file. Required "
-        "unless parts have drivers of their own.",
+        "unless parts have drivers of their own, or the body has one.",
         flags=("-d",),
         metavar="VIDEO",
     )
@@ -97,7 +98,7 @@ class DriveSettings:
     head_gain: float = option(1.0, "How far the head goes: 0 is still, 2 twice as far.", metavar="GAIN")
     eyes_gain: float = option(1.0, "How much brows, lids and gaze move, likewise.", metavar="GAIN")
     mouth_gain: float = option(1.0, "How much mouth and jaw move, likewise.", metavar="GAIN")
-    length_from: Literal["head", "eyes", "mouth", "driver"] | None = option(
+    length_from: Literal["head", "eyes", "mouth", "driver", "body"] | None = option(
         None, "Whose driver gives length and timing; shorter ones hold their last frame. [default: the longest]"
     )
     renderer: Literal["auto", "warp", "diffusion"] = option(
@@ -118,7 +119,7 @@ class DriveSettings:
     )
     face: FaceChoice = option(
         "largest",
-        "Face of the source: largest, an index from the left, or a pixel x,y.",
+        "Face of the source, or whose body: largest, an index from the left, or a pixel x,y.",
         parse=face_choice,
         metavar="FACE",
     )
@@ -126,7 +127,7 @@ class DriveSettings:
         "largest", "Face of the main driver's first frame, likewise.", parse=face_choice, metavar="FACE"
     )
     smooth: Literal["none", "light", "normal", "strong"] = option(
-        "normal", "How much jitter to remove from the driver's track; adds no lag."
+        "normal", "How much jitter to remove from the drivers' tracks, but for pose files; adds no lag."
     )
     mouth: Literal["driver", "painted"] = option(
         "driver", "Inside of an open mouth: the driver's own in the source's light, or painted teeth and tongue."
@@ -149,14 +150,17 @@ class DriveSettings:
         "Frames per second of the result, e.g. 25 or 30000/1001. [default: the driver's own timing]",
         metavar="RATE",
     )
-    compare: bool = option(False, "Also write OUTPUT.compare.mp4: source, main driver and result side by side.")
+    compare: bool = option(False, "Also write OUTPUT.compare.mp4: source, drivers and result side by side.")
     save_landmarks: Path | None = option(
         None,
         "Keep the main driver's track as NAME.landmarks.safetensors; as --driver it skips tracking.",
         metavar="FILE",
     )
     overwrite: bool = option(False, "Replace existing output.")
-    diffusion: DiffusionSettings = field(default=DiffusionSettings(), metadata={"cli": False})
+    body: BodySettings = field(default=BodySettings(), metadata={"cli": False, "section": "Body"})
+    diffusion: DiffusionSettings = field(
+        default=DiffusionSettings(), metadata={"cli": False, "section": "Diffusion renderer"}
+    )
 
     def __post_init__(self) -> None:
         for name in ("source", "driver", "head_driver", "eyes_driver", "mouth_driver", "output", "save_landmarks"):
@@ -169,14 +173,41 @@ class DriveSettings:
             raise ValueError("--fps must be above 0 and at most 240")
         if self.crop and isinstance(self.size, tuple) and self.size[0] != self.size[1]:
             raise ValueError("--crop gives a square picture: give --size one number")
+        if self.body.body_driver is not None:
+            self._check_body()
         self._check_drivers()
         self._check_gains()
 
+    def _check_body(self) -> None:
+        if self.crop:
+            raise ValueError("--crop gives the face alone: it does not go with --body-driver")
+        if self.head_from == "body" and "head" in (self.parts or ()):
+            raise ValueError("--parts names head, which follows the body: drop it or add --head-from face")
+        if self.head_from == "body" and self.head_driver is not None:
+            raise ValueError("--head-driver has nothing to drive: the head follows the body (--head-from)")
+        if self.body.head_from == "face" and "head" not in self.part_drivers:
+            raise ValueError("--head-from face: no face driver moves the head; give --driver or --head-driver")
+        if not self.part_drivers:
+            self._check_without_face()
+
+    def _check_without_face(self) -> None:
+        """Refuse what concerns the motion of a face where there is none."""
+        names = ("motion", "neutral_frame", "driver_face", "mouth", "save_landmarks")
+        defaults = {each.name: each.default for each in fields(self)}
+        given = ["--" + name.replace("_", "-") for name in names if getattr(self, name) != defaults[name]]
+        if self.body.audio_from == "face":
+            given.append("--audio-from face")
+        if self.body.has_pose_file and self.smooth != defaults["smooth"]:
+            given.append("--smooth")
+        if given:
+            raise ValueError(f"{', '.join(given)}: nothing to apply to without a face driver; give --driver too")
+
     def _check_drivers(self) -> None:
         given = [part for part in PARTS if self.own_driver(part)]
-        if not given and self.driver is None:
+        if not given and self.driver is None and self.body.body_driver is None:
             raise ValueError(
-                "Missing option --driver, or drivers of parts: --head-driver, --eyes-driver, --mouth-driver"
+                "Missing option --driver, --body-driver, or drivers of parts: --head-driver, --eyes-driver, "
+                "--mouth-driver"
             )
         if self.parts is not None:
             _check_parts(self.parts)
@@ -190,9 +221,8 @@ class DriveSettings:
                     raise ValueError(f"--parts names {part}, which nothing drives: give --{part}-driver or --driver")
         if self.driver is not None and set(given) == set(self.part_drivers):
             raise ValueError("--driver has nothing to drive: each part that moves has a driver of its own")
-        if self.length_from not in (None, "driver", *self.part_drivers) or (
-            self.length_from == "driver" and self.driver is None
-        ):
+        leaders = {*self.part_drivers, "driver" if self.driver else None, "body" if self.body.body_driver else None}
+        if self.length_from not in {None, *leaders}:
             raise ValueError(f"--length-from {self.length_from}: there is no such driver")
 
     def _check_gains(self) -> None:
@@ -203,6 +233,17 @@ class DriveSettings:
             if gain != 1 and part not in self.part_drivers:
                 raise ValueError(f"--{part}-gain has no effect: nothing drives the {part}")
 
+    @property
+    def span(self) -> tuple[float, float | None]:
+        """From when to when the drivers of the face are used, seconds."""
+        return self.start, self.end
+
+    @property
+    def body_span(self) -> tuple[float, float | None]:
+        """The same of the body driver: as long, but from its own start."""
+        start = self.start if self.body.body_start is None else self.body.body_start
+        return start, None if self.end is None else start + self.end - self.start
+
     def own_driver(self, part: Part) -> Path | None:
         """The driver that is given for the part alone."""
         path: Path | None = getattr(self, f"{part}_driver")
@@ -210,8 +251,10 @@ class DriveSettings:
 
     @property
     def part_drivers(self) -> dict[Part, Path]:
-        """Each part that moves, and what drives it."""
+        """Each part of the face that moves of itself, and what drives it."""
         drivers = {part: self.own_driver(part) or self.driver for part in self.parts or PARTS}
+        if self.body.body_driver is not None and self.head_from == "body":
+            drivers.pop("head", None)
         return {part: drivers[part] for part in PARTS if drivers.get(part)}  # type: ignore[misc]
 
     @property
@@ -219,17 +262,31 @@ class DriveSettings:
         return {"head": self.head_gain, "eyes": self.eyes_gain, "mouth": self.mouth_gain}
 
     @property
+    def head_from(self) -> HeadFrom:
+        """Where a body moves, whose motion its head takes."""
+        asks = self.head_driver is not None or "head" in (self.parts or ())
+        return self.body.head_from or ("face" if asks else "body")
+
+    @property
     def main_driver(self) -> Path:
-        """The driver that stands for all where only one can: `driver`, else the mouth's, the head's, the eyes'."""
+        """The face driver that stands for all where only one can: `driver`, else the mouth's, the head's, the eyes'."""
         drivers = (self.driver, *(self.part_drivers.get(part) for part in ("mouth", "head", "eyes")))
         return next(path for path in drivers if path)
 
     @property
     def drivers(self) -> tuple[Path, ...]:
-        """Every driver once, the main one first."""
+        """Every driver of the face once, the main one first."""
+        if not self.part_drivers:
+            return ()
         return tuple(dict.fromkeys((self.main_driver, *self.part_drivers.values())))
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file or folder that is read."""
+        return (self.source, *self.drivers, *([self.body.body_driver] if self.body.body_driver else []))
 
     @property
     def output_path(self) -> Path:
         """The output, or its default name."""
-        return self.output or Path(f"{self.source.stem}-{self.main_driver.name.split('.')[0]}.mp4")
+        names = [path.name.split(".")[0] for path in (self.body.body_driver, *self.drivers[:1]) if path]
+        return self.output or Path(f"{'-'.join([self.source.stem, *names])}.mp4")

@@ -58,10 +58,11 @@ def read_source(
     if crop:
         image, alpha, mesh = _cropped(image, alpha, mesh)
         size = size or CROP_PX
-    image, alpha, mesh = _resized(image, alpha, mesh, size)
-    mesh = settle(image, mesh)
-    matte = None if alpha is None else alpha.astype(np.float32) / 255
-    return Source(image, matte, mesh, landmarks_of_image(mesh, (image.shape[1], image.shape[0])))
+    height, width = image.shape[:2]
+    image, alpha = resized(image, alpha, size)
+    across, down = image.shape[1] / width, image.shape[0] / height
+    mesh = settle(image, FaceMesh(mesh.vertices * np.array([across, down, across], np.float32)))
+    return Source(image, matte_of(alpha), mesh, landmarks_of_image(mesh, (image.shape[1], image.shape[0])))
 
 
 def _face_of(path: Path, image: NDArray[np.uint8], choice: FaceChoice) -> FaceMesh:
@@ -89,17 +90,21 @@ def _cropped(
     return image[part], None if alpha is None else alpha[part], moved
 
 
-def _resized(
-    image: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, mesh: FaceMesh, size: tuple[int, int] | int | None
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, FaceMesh]:
+def resized(
+    image: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, size: tuple[int, int] | int | None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """A picture and its alpha at a width and height, or with a longer side; None keeps them."""
     height, width = image.shape[:2]
     if isinstance(size, int):
         size = (max(1, round(width * size / max(width, height))), max(1, round(height * size / max(width, height))))
     if size is None or size == (width, height):
-        return image, alpha, mesh
+        return image, alpha
     smaller = size[0] * size[1] < width * height
     flags = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    scale = np.array([size[0] / width, size[1] / height, size[0] / width], np.float32)
-    resized = np.asarray(cv2.resize(image, size, interpolation=flags), np.uint8)
     matte = None if alpha is None else np.asarray(cv2.resize(alpha, size, interpolation=flags), np.uint8)
-    return resized, matte, FaceMesh(mesh.vertices * scale)
+    return np.asarray(cv2.resize(image, size, interpolation=flags), np.uint8), matte
+
+
+def matte_of(alpha: NDArray[np.uint8] | None) -> NDArray[np.float32] | None:
+    """(height, width) 0 background to 1 person, where the picture says so itself; an opaque one says nothing."""
+    return None if alpha is None or alpha.min() == 255 else alpha.astype(np.float32) / 255

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, AutoencoderTiny
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from checkpoints.digests import sha256_of
@@ -38,6 +38,7 @@ VAE: dict[str, Any] = {
     "norm_num_groups": 8,
     "sample_size": SIDE_PX,
 }
+DECODER: dict[str, Any] = {"encoder_block_out_channels": (8,) * 4, "decoder_block_out_channels": (8,) * 4}
 CLIP: dict[str, Any] = {
     "hidden_size": 64,
     "intermediate_size": 128,
@@ -50,7 +51,7 @@ CLIP: dict[str, Any] = {
 
 
 def make_tiny(root: Path, *, seed: int = 0) -> list[Path]:
-    """Write the checkpoints of the face renderer, tiny and random, in the layout of the published ones.
+    """Write the checkpoints of the diffusion renderer, tiny and random, in the layout of the published ones.
 
     Args:
         root: a folder of checkpoints of its own; made if it does not exist.
@@ -76,11 +77,17 @@ def make_tiny(root: Path, *, seed: int = 0) -> list[Path]:
             },
             "sd-vae-ft-mse": {"diffusion_pytorch_model": AutoencoderKL(**VAE)},
             "image-encoder": {"model": CLIPVisionModelWithProjection(CLIPVisionConfig(**CLIP))},
+            "taesd": {"diffusion_pytorch_model": AutoencoderTiny(**DECODER)},
+            "moore-body": {
+                "denoising_unet": DenoisingUNet(**UNET),
+                "reference_unet": ReferenceNet(**UNET),
+                "pose_guider": PoseGuider(**GUIDER),
+            },
         }
-        for network in networks["moore-face"].values():
+        for network in (*networks["moore-face"].values(), *networks["moore-body"].values()):
             _wake(network)
     try:
-        return [_write(root / name, members) for name, members in networks.items()]
+        return [_write(root / name, files_of(name, members), _config(members)) for name, members in networks.items()]
     except OSError as error:
         raise OutputError(f"{root} cannot be written: {error.strerror or error}") from error
 
@@ -92,12 +99,21 @@ def _wake(network: nn.Module) -> None:
             nn.init.normal_(parameter, std=0.1)
 
 
-def _write(folder: Path, networks: Mapping[str, nn.Module]) -> Path:
-    folder.mkdir(parents=True)
+def files_of(checkpoint: str, networks: Mapping[str, nn.Module]) -> dict[str, dict[str, Tensor]]:
+    """The tensors by published file: the body's motion modules have one of their own."""
+    files: dict[str, dict[str, Tensor]] = {}
     for name, network in networks.items():
-        state = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
-        save_file(state, folder / f"{name}.safetensors", metadata={"format": "pt"})
-    (folder / "config.json").write_text(json.dumps(_config(networks), indent=2), "utf-8")
+        for key, tensor in network.state_dict().items():
+            is_apart = checkpoint == "moore-body" and "motion_modules" in key
+            files.setdefault("motion_module" if is_apart else name, {})[key] = tensor.contiguous()
+    return files
+
+
+def _write(folder: Path, files: Mapping[str, Mapping[str, Tensor]], config: Mapping[str, Any]) -> Path:
+    folder.mkdir(parents=True)
+    for name, tensors in files.items():
+        save_file(dict(tensors), folder / f"{name}.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
     record = {
         path.name: StoredFile(
             sha256=sha256_of(path),
@@ -119,4 +135,5 @@ def _config(networks: Mapping[str, nn.Module]) -> dict[str, Any]:
         (network,) = networks.values()
         config = network.config
         return config.to_dict() if isinstance(config, CLIPVisionConfig) else dict(config)  # type: ignore[arg-type]
-    return {"denoising_unet": UNET, "reference_net": UNET, "head_guider": GUIDER, "mouth_guider": GUIDER}
+    guiders = ("head_guider", "mouth_guider", "pose_guider")
+    return {"denoising_unet": UNET, "reference_net": UNET, **dict.fromkeys(guiders, GUIDER)}

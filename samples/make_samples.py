@@ -1,7 +1,7 @@
-"""Make the samples: `python samples/make_samples.py [FOLDER]` writes face.png and talk.mp4, by default beside itself.
+"""Make the samples: `python samples/make_samples.py [FOLDER]` writes the files of NAMES, by default beside itself.
 
-The portrait is a crop; the clip is another portrait that speaks, blinks and turns by a script. Both pictures come with
-packages of the `dev` extra, so nothing is downloaded.
+The portrait is a crop; the clip is another portrait that speaks, blinks and turns by a script; the body clip is a pose
+sequence. The pictures come with packages of the `dev` extra, so nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from body_motion import body_clip
 from matplotlib.cbook import get_sample_data
 from motion import FRAME_RATE_HZ, act, cues_of
 from numpy.typing import NDArray
 from skimage.data import astronaut
 from speech import SAMPLE_RATE_HZ, Speech, synthesise_speech
 
+from body.storage import save_pose
 from facereenact.images import read_image, write_image
 from facereenact.renderers.warp import WarpRenderer
 from facereenact.video import VideoWriter
@@ -30,6 +32,7 @@ from landmarks.types import LandmarkSequence
 
 Image = NDArray[np.uint8]
 
+NAMES = ("face.png", "talk.mp4", "person.jpg", "sway.pose.safetensors")
 FACE_XYXY = (64, 6, 448, 390)  # in the 512x600 picture
 FACE_SIDE_PX = 512
 TALK_XYXY = (96, 4, 352, 260)  # in the 512x512 picture
@@ -42,15 +45,21 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     write_image(folder / "face.png", portrait())
     write_clip(folder / "talk.mp4")
-    for name in ("face.png", "talk.mp4"):
+    write_image(folder / "person.jpg", hopper())
+    save_pose(body_clip(), folder / "sway.pose.safetensors")
+    for name in NAMES:
         sys.stdout.write(f"{folder / name}: {(folder / name).stat().st_size / 1000:.0f} kB\n")
 
 
+def hopper() -> Image:
+    """Grace Hopper, (600, 512, 3)."""
+    return read_image(get_sample_data("grace_hopper.jpg", asfileobj=False))[0]
+
+
 def portrait() -> Image:
-    """Grace Hopper, (512, 512, 3)."""
-    picture, _ = read_image(get_sample_data("grace_hopper.jpg", asfileobj=False))
+    """Her face, (512, 512, 3)."""
     left, top, right, bottom = FACE_XYXY
-    cropped = picture[top:bottom, left:right]
+    cropped = hopper()[top:bottom, left:right]
     return np.asarray(cv2.resize(cropped, (FACE_SIDE_PX, FACE_SIDE_PX), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 

@@ -12,6 +12,16 @@ import av
 import numpy as np
 import pytest
 
+from body.storage import load_pose
+from body.types import (
+    ARRAYS,
+    RIGHT_ANKLE,
+    RIGHT_ELBOW,
+    RIGHT_HIP,
+    RIGHT_KNEE,
+    RIGHT_SHOULDER,
+    RIGHT_WRIST,
+)
 from facereenact.images import read_image
 from facereenact.video import VideoReader
 from landmarks.head_pose import euler_deg, face_model
@@ -72,7 +82,8 @@ def correlation(one, other):
 
 
 def test_the_samples_are_small():
-    assert sum((SAMPLES / name).stat().st_size for name in ("face.png", "talk.mp4")) < 3_000_000
+    names = ("face.png", "talk.mp4", "person.jpg", "sway.pose.safetensors")
+    assert sum((SAMPLES / name).stat().st_size for name in names) < 3_000_000
 
 
 def test_the_portrait_shows_exactly_one_face():
@@ -87,6 +98,20 @@ def test_the_clip_is_what_the_readme_says():
     assert (info.size, info.rate, info.frame_count, info.has_audio) == ((384, 384), Fraction(25), 180, True)
     with av.open(str(SAMPLES / "talk.mp4")) as container:
         assert [stream.codec_context.name for stream in container.streams] == ["h264", "aac"]
+
+
+def test_the_body_clip_is_what_the_script_makes_and_begins_and_ends_at_rest(scripts):
+    made, kept = import_module("body_motion").body_clip(), load_pose(SAMPLES / "sway.pose.safetensors")
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(made, name), getattr(kept, name))
+    assert (len(kept), kept.timestamps_s[1], kept.detected.all()) == (90, 0.08, True)
+    moves = np.linalg.norm(np.diff(kept.points[:, :18], axis=0), axis=2).max(axis=1)
+    assert moves[[0, -1]].max() < 2 < 20 < moves.max() < 60
+    lifted = kept.points[:, RIGHT_SHOULDER, 1] - kept.points[:, RIGHT_WRIST, 1]
+    assert lifted.max() > -20 and lifted[[0, -1]].max() < -150
+    limbs = kept.points[:, [RIGHT_SHOULDER, RIGHT_ELBOW, RIGHT_HIP, RIGHT_KNEE]]
+    lengths = np.linalg.norm(kept.points[:, [RIGHT_ELBOW, RIGHT_WRIST, RIGHT_KNEE, RIGHT_ANKLE]] - limbs, axis=2)
+    assert np.ptp(lengths, axis=0).max() < 0.01
 
 
 def test_every_frame_shows_the_face(tracked):

@@ -4,40 +4,38 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from facereenact.cli.options import SectionedCommand, common_options, dataclass_options
-from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.settings import DriveSettings
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from facereenact.drive import DriveResult
+    from facereenact.film import BodyResult
     from facereenact.planning import DrivePlan
 
 
 @click.command(cls=SectionedCommand)
 @dataclass_options(DriveSettings, name="settings")
-@dataclass_options(DiffusionSettings, name="diffusion", section="Diffusion renderer")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be done and how long it would take.")
 @common_options
-def drive(settings: DriveSettings, diffusion: DiffusionSettings, dry_run: bool) -> None:
-    """Animate a face with the motion of a video.
+def drive(settings: DriveSettings, dry_run: bool) -> None:
+    """Animate a face, a body, or both with the motion of videos.
 
     The face of the source moves its head, eyes and mouth as the driver does; it keeps its own shape. The sound of the
-    driver is kept. Each part can have a driver of its own, or stay as it is.
+    driver is kept. Each part can have a driver of its own, or stay as it is. With a body driver the whole person moves.
 
     \b
     facereenact drive --source face.png --driver talk.mp4
     facereenact drive -s painting.jpg -d talk.mp4 -o out.mp4 --compare
     facereenact drive -s face.png -d talk.mp4 --parts mouth
     facereenact drive -s face.png --head-driver nod.mp4 --mouth-driver talk.mp4
+    facereenact drive -s person.png --body-driver dance.mp4 --driver talk.mp4
     """
-    settings = replace(settings, diffusion=diffusion)
     if dry_run:
         from facereenact.planning import plan
 
@@ -91,10 +89,26 @@ class ProgressBars:
 
 def _drivers(result: DriveResult) -> dict[str, str]:
     """What drove each part, where there are several drivers, and whose sound it is."""
-    if len({part.driver for part in result.parts.values()}) == 1:
+    if result.body is None and len({part.driver for part in result.parts.values()}) == 1:
         return {"neutral": f"driver frame {result.neutral_frame}", "sound": "kept" if result.has_audio else "none"}
     parts = {name: f"{part.driver}, neutral frame {part.neutral_frame}" for name, part in result.parts.items()}
-    return {**parts, "sound": str(result.audio) if result.audio else "none"}
+    body = _body(result.body) if result.body else {}
+    return {**body, **parts, "sound": str(result.audio) if result.audio else "none"}
+
+
+def _body(body: BodyResult) -> dict[str, str]:
+    """What moved the body, and in how many frames it could not be followed."""
+    counts = {
+        "without a person filled in": body.frames_filled,
+        "held back": body.frames_clamped,
+        "with the face of the body pass": body.frames_without_face,
+    }
+    notes = [f"{count} frames {what}" for what, count in counts.items() if count]
+    notes += {"moved": [], "still": ["legs stay"], "left out": ["upper body only"]}[body.legs]
+    return {
+        "body": ", ".join([f"{body.driver}, neutral frame {body.neutral_frame}", *notes]),
+        "estimator": f"{body.estimator} ({body.estimator_reason})",
+    }
 
 
 def show(result: DriveResult) -> None:

@@ -11,15 +11,15 @@
     def drive(options: DriveOptions) -> None: ...
 
 A field needs `help` in its metadata. Optional entries: `flags` (more names), `metavar`, `parse` (a function of a string
-that raises ValueError, for types not listed in `option_type`), `negative` (the name that switches a bool off) and `cli`
-(False: for the API only).
+that raises ValueError, for types not listed in `option_type`), `negative` (the name that switches a bool off), `cli`
+(False: for the API only) and, for a field that is such a dataclass itself, `section` (the heading of its options).
 """
 
 from __future__ import annotations
 
 import logging
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, fields
 from fractions import Fraction
 from functools import wraps
@@ -41,34 +41,48 @@ def dataclass_options(
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Give a command one option per field of `cls`, and pass it the instance as the argument `name`.
 
-    A field without a default is required. Only what the user gave reaches the constructor, so the defaults stay the
-    dataclass's own. A ValueError of the constructor is shown as wrong usage. `--help` of a `SectionedCommand` lists
-    the options under the heading `section`.
+    Fields that name a section are dataclasses of options themselves. A field without a default is required. Only what
+    the user gave reaches the constructor, so the defaults stay the dataclass's own. A ValueError of the constructor is
+    shown as wrong usage. `--help` of a `SectionedCommand` lists the options under the heading `section`.
 
     Raises:
         TypeError: a field has no help, or a type that needs `parse`.
     """
-    hints = get_type_hints(cls)
-    exposed = [field for field in fields(cls) if field.init and field.metadata.get("cli", True)]
+    exposed = list(_exposed(cls, section))
 
     def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
         @wraps(function)
         def with_instance(**values: Any) -> Result:
-            given = {field.name: values.pop(field.name) for field in exposed}
+            given = {field.name: values.pop(field.name) for field, _, _ in exposed}
             return function(**{name: construct(cls, given)}, **values)
 
         command: Callable[..., Result] = with_instance
-        for field in reversed(exposed):
-            command = field_option(field, hints[field.name], section=section)(command)
+        for field, hint, heading in reversed(exposed):
+            command = field_option(field, hint, section=heading)(command)
         return command
 
     return decorate
+
+
+def _exposed(cls: type, section: str) -> Iterator[tuple[Field[Any], Any, str]]:
+    """The fields that become options, with their types and headings."""
+    hints = get_type_hints(cls)
+    for field in fields(cls):
+        if "section" in field.metadata:
+            yield from _exposed(hints[field.name], field.metadata["section"])
+        elif field.init and field.metadata.get("cli", True):
+            yield field, hints[field.name], section
 
 
 def construct(cls: type, values: dict[str, Any]) -> Any:
     """An instance of `cls` from the values that the user gave, the rest left to the defaults of the dataclass."""
     ctx = click.get_current_context()
     given = {name: value for name, value in values.items() if ctx.get_parameter_source(name) not in UNSET_SOURCES}
+    for field in fields(cls):
+        if "section" in field.metadata:
+            inner = get_type_hints(cls)[field.name]
+            own = {each.name for each in fields(inner)}
+            given[field.name] = construct(inner, {name: given.pop(name) for name in own & given.keys()})
     try:
         return cls(**given)
     except ValueError as error:

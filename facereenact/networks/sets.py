@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, AutoencoderTiny
 from torch import nn
 from transformers import CLIPVisionModelWithProjection
 from transformers.utils import logging as transformers_logging
@@ -89,21 +89,23 @@ def face_networks(
     *,
     vae: Path,
     image_encoder: Path,
+    decoder: Path | None = None,
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
 ) -> Networks:
-    """The networks of `ReenactmentPipeline`.
+    """The networks of `ReenactmentPipeline`, and the "decoder" that makes pictures of latents.
 
     Args:
         folder: the published files, as .safetensors or .pth, or a folder that the pipeline saved. Its `config.json`,
             if there is one, says of which size networks are that differ from the published ones.
         vae: folder of diffusers' AutoencoderKL.
         image_encoder: folder of transformers' CLIPVisionModelWithProjection.
+        decoder: folder of diffusers' AutoencoderTiny; without it the VAE decodes.
 
     Raises:
         InputError: when one is loaded: files are missing or are not that network.
     """
-    return _networks(FACE, folder, vae, image_encoder, dtype, torch.device(device))
+    return _networks(FACE, folder, vae, image_encoder, decoder, dtype, torch.device(device))
 
 
 def body_networks(
@@ -111,11 +113,12 @@ def body_networks(
     *,
     vae: Path,
     image_encoder: Path,
+    decoder: Path | None = None,
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
 ) -> Networks:
     """The networks of `PoseAnimationPipeline`, likewise."""
-    return _networks(BODY, folder, vae, image_encoder, dtype, torch.device(device))
+    return _networks(BODY, folder, vae, image_encoder, decoder, dtype, torch.device(device))
 
 
 def load_face_networks(
@@ -158,7 +161,13 @@ def load_network(
 
 
 def _networks(
-    published: PublishedSet, folder: Path, vae: Path, image_encoder: Path, dtype: torch.dtype, device: torch.device
+    published: PublishedSet,
+    folder: Path,
+    vae: Path,
+    image_encoder: Path,
+    decoder: Path | None,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> Networks:
     def own(name: str) -> nn.Module:
         network = load_network(published, name, folder, dtype=dtype, device=device)
@@ -171,10 +180,20 @@ def _networks(
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         loaded: nn.Module = network.from_pretrained(path, **options)
         transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-        return loaded.to(device).requires_grad_(False).eval()
+        loaded = loaded.to(device).requires_grad_(False).eval()
+        pack(loaded)
+        return loaded
+
+    def autoencoder() -> nn.Module:
+        return library(AutoencoderKL, vae, "sd-vae-ft-mse", torch_dtype=dtype)
+
+    def small_decoder() -> nn.Module:
+        assert decoder is not None
+        return library(AutoencoderTiny, decoder, "taesd", torch_dtype=dtype)
 
     loaders: dict[str, Callable[[], nn.Module]] = {
-        "vae": lambda: library(AutoencoderKL, vae, "sd-vae-ft-mse", torch_dtype=dtype),
+        "vae": autoencoder,
+        "decoder": autoencoder if decoder is None else small_decoder,
         "image_encoder": lambda: library(CLIPVisionModelWithProjection, image_encoder, "image-encoder", dtype=dtype),
     }
     return Networks(loaders | {name: lambda name=name: own(name) for name in published.recipes})

@@ -1,6 +1,7 @@
 """The diffusion pipelines. Guides arrive as pictures: no pipeline knows landmarks."""
 
 from facereenact.pipelines.base import AnimationOutput
+from facereenact.pipelines.combined import CombinedPipeline
 from facereenact.pipelines.pose_animation import PoseAnimationPipeline
 from facereenact.pipelines.reenactment import ReenactmentPipeline
 from facereenact.pipelines.sampling import NotFiniteError, Sampling, default_scheduler
@@ -8,6 +9,7 @@ from facereenact.pipelines.windows import context_windows
 
 __all__ = [
     "AnimationOutput",
+    "CombinedPipeline",
     "NotFiniteError",
     "PoseAnimationPipeline",
     "ReenactmentPipeline",

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline
+from diffusers import AutoencoderKL, AutoencoderTiny, DiffusionPipeline
 from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
 
 from checkpoints.errors import InputError
 from facereenact.networks import DenoisingUNet, PoseGuider, ReferenceNet
-from facereenact.pipelines.guides import GuideFeatures
+from facereenact.pipelines.guides import GuideFeatures, Masks
 from facereenact.pipelines.pictures import as_picture, to_picture
 from facereenact.pipelines.sampling import AfterStep, Progressed, Sampling, check_scheduler, denoise
 from facereenact.pipelines.source import Unguided, encode_source, reference_features, source_condition
@@ -50,6 +50,7 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
         guides: Sequence[Sequence[Any]],
         scales: Sequence[float],
         *,
+        masks: Sequence[Masks | None] | None = None,
         size: tuple[int | None, int | None],
         sampling: Sampling,
         window: int,
@@ -60,7 +61,7 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
         callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], dict[str, Tensor]] | None,
     ) -> AnimationOutput:
         check_scheduler(self.scheduler)
-        frames = _frame_count(guides)
+        frames = _frame_count([*guides, *(each for each in masks or () if each is not None)])
         width, height = checked_size(size, as_picture(guides[0][0]).shape[1::-1])
         encoded = encode_source(self.vae, self.image_encoder, as_picture(source), (width, height))
         reference = reference_features(self.reference_net, encoded, guided=sampling.guided, unguided=self.unguided)
@@ -68,7 +69,12 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
         condition = source_condition(unet, encoded, reference, guided=sampling.guided)
         del reference
         features = GuideFeatures(
-            guiders, [_Pictures(each) for each in guides], scales=scales, size=(width, height), unet=unet
+            guiders,
+            [_Pictures(each) for each in guides],
+            scales=scales,
+            masks=masks,
+            size=(width, height),
+            unet=unet,
         )
         if latents is None:
             latents = noise_for(frames, (width, height), generator=generator)
@@ -101,7 +107,7 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
         return after_step
 
 
-def decoded(vae: AutoencoderKL, latents: Tensor) -> Iterator[Tensor]:
+def decoded(vae: AutoencoderKL | AutoencoderTiny, latents: Tensor) -> Iterator[Tensor]:
     """The frames (3, height, width), 0 to 1, of latents (1, 4, frames, height / 8, width / 8), one at a time."""
     with torch.inference_mode():
         for each in latents[0].unbind(dim=1):

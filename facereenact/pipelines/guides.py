@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from facereenact.networks import DenoisingUNet, PoseGuider
 from facereenact.pipelines.pictures import Picture, guide_pixels
+
+Masks = Sequence[NDArray[np.float32]]
+"""For each frame how much a guide counts where: (height, width) of any size, 0 to 1."""
 
 CACHE_BYTES = 1 << 29  # of features kept; 100 frames of 512x512 in float32
 
@@ -23,6 +28,7 @@ class GuideFeatures:
         guiders: pose guiders.
         guides: for each guider the pictures of all frames (height, width, 3), which may be drawn when asked for.
         scales: a weight for each guider; with 0 it is not run.
+        masks: for each guider where it counts, or None for everywhere; by default everywhere for all.
         size: width, height of the rendering.
         unet: the network that takes the features.
     """
@@ -33,11 +39,13 @@ class GuideFeatures:
         guides: Sequence[Sequence[Picture]],
         *,
         scales: Sequence[float],
+        masks: Sequence[Masks | None] | None = None,
         size: tuple[int, int],
         unet: DenoisingUNet,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        self._inputs = [each for each in zip(guiders, guides, scales, strict=True) if each[2] != 0]
+        masks = masks or [None] * len(guiders)
+        self._inputs = [each for each in zip(guiders, guides, scales, masks, strict=True) if each[2] != 0]
         self._device, self._dtype = unet.device, unet.dtype
         self._channels = unet.config.block_out_channels[0]
         self._size = size
@@ -60,8 +68,14 @@ class GuideFeatures:
         if not self._inputs:
             shape = (1, self._channels, 1, self._size[1] // 8, self._size[0] // 8)
             return torch.zeros(shape, device=self._device, dtype=self._dtype)
-        parts = [
-            scale * guider(guide_pixels([pictures[frame]], self._size).to(self._device, self._dtype))
-            for guider, pictures, scale in self._inputs
-        ]
+        parts = []
+        for guider, pictures, scale, masks in self._inputs:
+            part = scale * guider(guide_pixels([pictures[frame]], self._size).to(self._device, self._dtype))
+            parts.append(part if masks is None else part * self._shares(masks[frame]))
         return torch.stack(parts).sum(dim=0)
+
+    def _shares(self, mask: NDArray[np.float32]) -> Tensor:
+        """(1, height / 8, width / 8) means of a mask."""
+        whole = torch.from_numpy(np.ascontiguousarray(mask, np.float32))[None]
+        shares = torch.nn.functional.adaptive_avg_pool2d(whole, (self._size[1] // 8, self._size[0] // 8))
+        return shares.to(self._device, self._dtype)

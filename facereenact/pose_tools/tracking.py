@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from body import PoseSequence
 from body.estimators import choose_estimator, open_estimator
-from body.people import PersonNotFoundError
+from body.people import PersonChoice, PersonNotFoundError
 from body.smoothing import SMOOTHERS, fill_gaps
 from body.storage import SUFFIX, save_pose
-from body.tracking import track
+from body.tracking import Estimator, track
 from facereenact.errors import InputError, OutputError
 from facereenact.output_target import OutputTarget
 from facereenact.pose_tools.settings import PoseTrackSettings
@@ -56,15 +56,9 @@ def track_pose(settings: PoseTrackSettings, *, progress: Progress = lambda *_: N
     _check_output(settings)
     reader = VideoReader(settings.video, start_s=settings.start, end_s=settings.end, fps=settings.fps)
     begun = time.perf_counter()
-    with closing(open_estimator(name)) as estimator, closing(_frames(reader, progress)) as frames:
-        try:
-            sequence = track(frames, estimator, person=settings.person)
-        except PersonNotFoundError as error:
-            raise PersonNotFoundError(f"{settings.video}: {error}") from error
+    with closing(open_estimator(name)) as estimator:
+        sequence = follow(reader, estimator, person=settings.person, smooth=settings.smooth, progress=progress)
     seconds = time.perf_counter() - begun
-    sequence = fill_gaps(sequence)
-    if settings.smooth != "none":
-        sequence = SMOOTHERS[settings.smooth](sequence)
     save_pose(sequence, settings.output_path)
     return PoseTrackResult(
         output=settings.output_path,
@@ -76,6 +70,23 @@ def track_pose(settings: PoseTrackSettings, *, progress: Progress = lambda *_: N
         seconds=seconds,
         sequence=sequence,
     )
+
+
+def follow(
+    reader: VideoReader, estimator: Estimator, *, person: PersonChoice, smooth: str, progress: Progress
+) -> PoseSequence:
+    """One person of a video, gaps filled and smoothed.
+
+    Raises:
+        InputError: the video is broken; PersonNotFoundError where it shows nobody, or not the chosen one.
+    """
+    with closing(_frames(reader, progress)) as frames:
+        try:
+            sequence = track(frames, estimator, person=person)
+        except PersonNotFoundError as error:
+            raise PersonNotFoundError(f"{reader.path}: {error}") from error
+    sequence = fill_gaps(sequence)
+    return sequence if smooth == "none" else SMOOTHERS[smooth](sequence)
 
 
 def _frames(reader: VideoReader, progress: Progress) -> Generator[tuple[NDArray[np.uint8], float]]:

@@ -51,6 +51,7 @@ def estimate_matte(image: Image, skeleton: Skeleton) -> Float:
         skeleton: the bones.
     """
     rough = np.maximum(person_matte(image), _matte_around(image, skeleton.points[skeleton.seen]))
+    rough = _attached(rough, skeleton)
     matte = _outlined(image, rough, skeleton)
     away = cv2.distanceTransform((matte < 0.05).astype(np.uint8), cv2.DIST_L2, 5)
     rows, columns = np.indices(matte.shape, np.float32)
@@ -63,7 +64,7 @@ def estimate_matte(image: Image, skeleton: Skeleton) -> Float:
     doubt = np.clip(4 * (1 - matte), 0, 1)
     matte = np.maximum(matte * (1 - doubt * (1 - np.clip((differs - 4) / 16, 0, 1))), hair).astype(np.float32)
     closed = cv2.morphologyEx(matte, cv2.MORPH_CLOSE, np.ones((3, 3)))
-    return _attached(np.asarray(closed, np.float32), (LOOSE * skeleton.width_px) ** 2)
+    return _attached(np.asarray(closed, np.float32), skeleton)
 
 
 def _matte_around(image: Image, points: Points) -> Float:
@@ -129,10 +130,13 @@ def _hair(differs: Float, near: Float, rough: Float, window_px: int) -> Float:
     return np.asarray(near * trust * np.clip((differs - 16) / 30, 0, 1), np.float32)
 
 
-def _attached(matte: Float, most_px: float) -> Float:
-    """The matte without pieces apart from the person, unless so small (pixels) that they are ends of hair."""
+def _attached(matte: Float, skeleton: Skeleton) -> Float:
+    """The matte without pieces that hang on no bone, as other people do, unless they are so small as ends of hair."""
     count, pieces, stats, _ = cv2.connectedComponentsWithStats((matte > 0.1).astype(np.uint8))
-    keep = stats[:, cv2.CC_STAT_AREA] < most_px
-    largest = np.argmax(np.bincount(pieces[matte > 0.5], minlength=count))
-    keep[[0, largest]] = True  # 0 is what fades
+    bones = np.zeros(matte.shape, np.uint8)
+    for start, end in np.round(skeleton.lines()).astype(int).tolist():
+        cv2.line(bones, start, end, (1,), 1)
+    keep = stats[:, cv2.CC_STAT_AREA] < (LOOSE * skeleton.width_px) ** 2
+    keep[np.argmax(np.bincount(pieces[(bones > 0) & (matte > 0.5)], minlength=count))] = True
+    keep[0] = True  # what fades
     return np.asarray(matte * keep[pieces], np.float32)

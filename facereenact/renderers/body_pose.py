@@ -65,16 +65,17 @@ class BonePose:
         return np.concatenate([linear, shift[:, :, None]], axis=2)
 
 
-def pose_bones(limbs: Limbs, points: Array, scores: Array) -> BonePose:
+def pose_bones(limbs: Limbs, points: Array, scores: Array, *, head_roll: float | None = None) -> BonePose:
     """How the bones of the source move for retargeted points (134, 2), source pixels.
 
     A limb that is not seen (scores (134,) below `VISIBLE`) keeps its angle to the bone it hangs on; legs that are not
-    seen stay on their feet. Without shoulders nothing moves.
+    seen stay on their feet. Without shoulders nothing moves. A roll of the head, radians, from x towards y, is taken
+    in place of that of its points.
     """
     posing = _Posing(limbs, np.array(points, np.float64), np.asarray(scores) >= VISIBLE)
     if posing.seen[list(SHOULDERS)].all():
         posing.pose_torso()
-        posing.pose_head()
+        posing.pose_head(head_roll)
         for side in (0, 1):
             posing.pose_arm(side)
             posing.pose_leg(side)
@@ -126,10 +127,13 @@ class _Posing:
         after = np.column_stack([width * rotations(slope) @ line, length * of.spine])
         return np.asarray(after @ np.linalg.inv(before))
 
-    def pose_head(self) -> None:
+    def pose_head(self, roll: float | None) -> None:
         """The head rolls, shifts and scales; its other turns are the face's."""
         self.angles[HEAD], self.stretches[HEAD] = self.angles[CHEST], self.size * np.eye(2)
         self.anchors[HEAD], self.places[HEAD] = self._skeleton.neck, self.places[CHEST]
+        if roll is not None:
+            self._roll_head(roll)
+            return
         known = [i for i, point in enumerate(HEAD_POINTS) if self._skeleton.seen[point] and self.seen[point]]
         if len(known) < 2:
             return
@@ -142,6 +146,12 @@ class _Posing:
         upright = self.places[CHEST] + self.size * rotations(self.angles[CHEST]) @ (middle - self._skeleton.neck)
         self.anchors[HEAD], self.places[HEAD] = middle, upright + self._offset(goal - upright, NOD)
 
+    def _roll_head(self, roll: float) -> None:
+        """Turn the head about its pivot on the neck, to an angle in the picture."""
+        pivot = self._skeleton.head_pivot
+        self.anchors[HEAD], self.places[HEAD] = pivot, self._carried(CHEST, pivot)
+        self.angles[HEAD] += self._turn(roll - self.angles[CHEST], ROLL_DEG)
+
     def pose_arm(self, side: int) -> None:
         """Upper arm from the shoulder, forearm from the elbow, hand from the wrist."""
         upper, fore, hand, shoulder = UPPER_ARMS[side], FOREARMS[side], HANDS[side], SHOULDERS[side]
@@ -150,9 +160,9 @@ class _Posing:
             upper, self._carried(CHEST, self._pivots[upper]) + shrug, self._raised(side), self._length(upper, ARM)
         )
         trust = self._skeleton.trust(side)
-        length = 1 + trust * (self._length(fore, ARM) - 1)
+        length = 1 + trust * (self._length(fore, ARM) - 1) if trust > 0 else 1.0
         self._set(fore, self._end(upper), self._bent(side), length)
-        self._set(hand, self._end(fore), trust * self._turn(self._change(hand), HAND_DEG))
+        self._set(hand, self._end(fore), trust * self._turn(self._change(hand), HAND_DEG) if trust > 0 else 0.0)
 
     def _raised(self, side: int) -> float:
         """Turn of an upper arm against the chest, no higher than what a sleeve bears."""

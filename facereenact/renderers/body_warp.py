@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,8 +25,6 @@ CELL = 0.035  # of the mesh, shoulder widths
 LEAST_CELL_PX = 4.0
 NOWHERE = np.float32(-9)  # where nothing is drawn, the sampling map points out of the sheet
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, eq=False)
 class HeadPicture:
@@ -35,6 +32,16 @@ class HeadPicture:
 
     rgba: Image  # (height, width, 4), cut out like `BodyWarp.person`
     origin: tuple[int, int]  # source pixel x, y of the first of them
+    roll_rad: float = 0.0  # how far the face would roll the head, which is for the body to do
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where the person is in one frame."""
+
+    vertices: NDArray[np.float32]  # (n, 2), output pixels
+    head: NDArray[np.float64]  # (2, 3), the similarity that carries the head from source to output pixels
+    clamped: bool  # whether the points asked for more than one picture can show
 
 
 class BodyWarp:
@@ -63,40 +70,31 @@ class BodyWarp:
             raise InputError("the person cannot be told from the background: take a source picture with a plainer one")
         self._mesh = BodyMesh(sheets, self._limbs, step_px=step_px)
         self._hem = self._lower_end(matte)
-        self._warned = False
 
-    def render_frame(self, points: Array, scores: Array, *, head: HeadPicture | None = None) -> Image:
-        """The source with the person's points elsewhere.
+    def place(self, points: Array, scores: Array, *, head_roll: float | None = None) -> Placement:
+        """Where the person goes; beyond what one picture can show it is held back.
 
         Args:
             points: (134, 2) retargeted, pixels of the source.
             scores: (134,) a limb that is not seen stays as it is on the one it hangs on.
-            head: drawn in place of the source's own head; it moves with the body.
+            head_roll: of the head, radians, from x towards y; by default that of its points.
         """
-        vertices, _ = self._placed(points, scores)
-        canvas = self._behind.copy()
-        for mesh in self._mesh.meshes:
-            if head is not None and mesh.sheet.part == TRUNK:
-                mesh = _with_head(mesh, head)
-            _draw(canvas, mesh, vertices[mesh.vertices])
-        return canvas
-
-    def head_placement(self, points: Array, scores: Array) -> NDArray[np.float64]:
-        """(2, 3) the similarity with which `render_frame` carries the head, from source to output pixels."""
-        return self._placed(points, scores)[1]
-
-    def _placed(self, points: Array, scores: Array) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """The vertices (n, 2), output pixels, and the way of the head (2, 3)."""
-        pose = pose_bones(self._limbs, points, scores)
+        pose = pose_bones(self._limbs, points, scores, head_roll=head_roll)
         vertices, head = self._mesh.deform(pose), pose.matrices()[HEAD]
         lifted_px = self._bottom - float(vertices[self._hem, 1].min()) if len(self._hem) else 0.0
         if lifted_px > 0:  # the picture ends where the person's lower end would come into view
             vertices[:, 1] += lifted_px
             head[1, 2] += lifted_px
-        if (pose.clamped or lifted_px > 0) and not self._warned:
-            self._warned = True
-            log.warning("the driver moves farther than one picture can show; where it does, the person is held back")
-        return vertices, head
+        return Placement(vertices, head, clamped=pose.clamped or lifted_px > 0)
+
+    def draw(self, placement: Placement, *, head: HeadPicture | None = None) -> Image:
+        """The source with the person elsewhere, and with another head, which moves with the body."""
+        canvas = self._behind.copy()
+        for mesh in self._mesh.meshes:
+            if head is not None and mesh.sheet.part == TRUNK:
+                mesh = _with_head(mesh, head)
+            _draw(canvas, mesh, placement.vertices[mesh.vertices])
+        return canvas
 
     def _lower_end(self, matte: NDArray[np.float32]) -> NDArray[np.int64]:
         """The vertices at the lower end of a person whom the picture's lower border cuts off."""

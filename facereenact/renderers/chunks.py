@@ -113,7 +113,7 @@ class ChunkStore:
         path = self.folder / f"{name}.safetensors"
         temporary = path.with_suffix(".partial")
         try:
-            self.folder.mkdir(exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / PLAN).exists():
                 (self.folder / PLAN).write_text(self._plan, "utf-8")
             save_file({key: tensor.contiguous().cpu() for key, tensor in tensors.items()}, temporary)

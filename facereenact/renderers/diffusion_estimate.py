@@ -12,7 +12,7 @@ from facereenact.pipelines.base import decoded, noise_for
 from facereenact.pipelines.sampling import Predictor
 from facereenact.pipelines.source import EncodedSource, reference_features, source_condition
 from facereenact.renderers.chunks import chunks_of
-from facereenact.renderers.diffusion import Diffusion, windows_of
+from facereenact.renderers.diffusion_clip import Diffusion, windows_of
 
 CPU_FRAMES = 1  # measured instead of a whole window, which would take minutes
 
@@ -52,7 +52,7 @@ def estimate(networks: Networks, diffusion: Diffusion, frames: int) -> Estimate:
 
 def _prediction_s(networks: Networks, diffusion: Diffusion, window: int) -> tuple[float, int]:
     """Seconds of one step for each frame of a window, with guidance if there is any, and memory on the GPU."""
-    size = (diffusion.side_px, diffusion.side_px)
+    size = diffusion.size
     is_guided = diffusion.sampling.guided
     with networks.use("reference_net", "denoising_unet") as loaded:
         reference_net, unet = loaded
@@ -60,7 +60,7 @@ def _prediction_s(networks: Networks, diffusion: Diffusion, window: int) -> tupl
         frames = window if is_gpu else min(window, CPU_FRAMES)
         embeds = torch.zeros(1, 1, unet.config.cross_attention_dim)
         source = EncodedSource(torch.zeros(noise_for(1, size)[:, :, 0].shape), embeds)
-        reference = reference_features(reference_net, source, guided=is_guided, unguided="zero latents")
+        reference = reference_features(reference_net, source, guided=is_guided, unguided=diffusion.unguided)
         condition = source_condition(unet, source, reference, guided=is_guided)
         channels = unet.config.block_out_channels[0]
         guide = torch.zeros(1, channels, frames, size[1] // 8, size[0] // 8, device=unet.device, dtype=unet.dtype)
@@ -78,8 +78,8 @@ def _prediction_s(networks: Networks, diffusion: Diffusion, window: int) -> tupl
 
 
 def _decoding_s(networks: Networks, diffusion: Diffusion) -> float:
-    with networks.use("vae") as loaded:
+    with networks.use("decoder") as loaded:
         start = time.perf_counter()
-        for _ in decoded(loaded[0], noise_for(1, (diffusion.side_px, diffusion.side_px))):
+        for _ in decoded(loaded[0], noise_for(1, diffusion.size)):
             pass
         return time.perf_counter() - start

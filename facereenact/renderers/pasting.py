@@ -96,6 +96,12 @@ class ColourMatch:
         stretch = np.clip(ratio, 1 / MOST_STRETCH, MOST_STRETCH)
         return cls(stretch, want.mean(axis=0) - stretch * have.mean(axis=0))
 
+    def towards(self, other: ColourMatch, share: float) -> ColourMatch:
+        """The match that lies a share of the way to another."""
+        return ColourMatch(
+            self.stretch + share * (other.stretch - self.stretch), self.shift + share * (other.shift - self.shift)
+        )
+
     def __call__(self, rendered: Image) -> Image:
         return np.clip(rendered * self.stretch + self.shift + 0.5, 0, 255).astype(np.uint8)
 
@@ -106,6 +112,56 @@ def cut(image: Image, crop: FaceCrop, side_px: int) -> Image:
     rows = np.clip(np.arange(top, bottom), 0, image.shape[0] - 1)
     columns = np.clip(np.arange(left, right), 0, image.shape[1] - 1)
     return np.asarray(resized(image[np.ix_(rows, columns)], side_px), np.uint8)
+
+
+def cut_square(image: Image, corner: NDArray[np.float64], side: float, side_px: int) -> Image:
+    """A square of a picture that begins between its pixels, resized; beyond the picture its border repeats.
+
+    Args:
+        image: (height, width, 3).
+        corner: (2,) top left of the square, pixels.
+        side: of the square, pixels.
+        side_px: of the result.
+    """
+    zoom = side_px / side
+    small = image
+    if zoom < 1:  # what follows looks at four pixels only
+        width, height = (max(1, round(zoom * length)) for length in image.shape[1::-1])
+        small = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    rest = zoom * np.array(image.shape[1::-1]) / small.shape[1::-1]
+    shift = 0.5 * rest - 0.5 - zoom * corner
+    matrix = np.array([[rest[0], 0, shift[0]], [0, rest[1], shift[1]]])
+    flags = cv2.INTER_LINEAR if zoom < 1 else cv2.INTER_CUBIC
+    return np.asarray(
+        cv2.warpAffine(small, matrix, (side_px, side_px), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )
+
+
+def lay_square(image: Image, square: Image, alpha: Float, corner: NDArray[np.float64], side: float) -> Image:
+    """A picture with a square over it, the way back from `cut_square`.
+
+    Args:
+        image: (height, width, 3).
+        square: (side_px, side_px, 3).
+        alpha: (side_px, side_px) 0 to 1, how much of it shows.
+        corner: (2,) top left of its place, pixels.
+        side: of its place, pixels.
+    """
+    low = np.maximum(np.floor(corner).astype(int), 0)
+    high = np.minimum(np.ceil(corner + side).astype(int), image.shape[1::-1])
+    if (high <= low).any():
+        return image
+    layer = resized(np.dstack([square.astype(np.float32), alpha]), max(1, round(side)))
+    rest = side / len(layer)
+    shift = 0.5 * rest - 0.5 + corner - low
+    matrix = np.array([[rest, 0, shift[0]], [0, rest, shift[1]]])
+    size = (int(high[0] - low[0]), int(high[1] - low[1]))
+    layer = cv2.warpAffine(layer, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    result = image.copy()
+    part = result[low[1] : high[1], low[0] : high[0]]
+    mixed = part + np.clip(layer[..., 3:], 0, 1) * (layer[..., :3] - part)
+    part[:] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+    return result
 
 
 def resized(picture: NDArray[Any], side_px: int) -> NDArray[Any]:
@@ -127,18 +183,23 @@ def _cut_matte(square: Image, crop: FaceCrop, matte: Float | None, side_px: int)
 def _fade(crop: FaceCrop, size: tuple[int, int], side_px: int) -> Float:
     """(side, side) 1 in the square, falling to 0 at those of its edges that lie inside the picture."""
     left, top, right, bottom = crop.xyxy
-    ramp = np.clip((np.arange(side_px) + 0.5) / (RAMP * side_px), 0, 1)
-    ramp = ramp * ramp * (3 - 2 * ramp)
+    edge = ramp((np.arange(side_px) + 0.5) / (RAMP * side_px))
     across, down = np.ones(side_px), np.ones(side_px)
     for line, is_start_inside, is_end_inside in (
         (across, left > 0, right < size[0]),
         (down, top > 0, bottom < size[1]),
     ):
         if is_start_inside:
-            line *= ramp
+            line *= edge
         if is_end_inside:
-            line *= ramp[::-1]
+            line *= edge[::-1]
     return np.outer(down, across).astype(np.float32)
+
+
+def ramp(share: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """0 up to 0, 1 from 1, without an edge between."""
+    inside = np.clip(share, 0.0, 1.0)
+    return inside * inside * (3 - 2 * inside)
 
 
 def _around(person: Float) -> Float:

@@ -15,13 +15,10 @@ from numpy.typing import NDArray
 
 from facereenact.renderers.background import cut_off, fill_behind, generous, person_matte
 from facereenact.renderers.base import DriverFrame
-from facereenact.renderers.eyes import Eyeball
-from facereenact.renderers.mouth import MouthInterior, lips_only
+from facereenact.renderers.head import Head
 from facereenact.renderers.portrait import Portrait
-from facereenact.renderers.raster import empty_maps, over, rasterise, soften_folds
 from landmarks import LandmarkSequence
 from landmarks.face_mesh import FACE_OVAL, FaceMesh
-from landmarks.types import LEFT_PUPIL, RIGHT_PUPIL
 
 Image = NDArray[np.uint8]
 
@@ -47,18 +44,11 @@ class WarpRenderer:
         self.portrait = Portrait(mesh, landmarks, self.size, cut_off(person))
         left, top, right, bottom = self.portrait.roi_xyxy
         self._part = (slice(top, bottom), slice(left, right))
-        self._offset = np.array([left, top], np.float64)
-        part, person = image[self._part], person[self._part]
-        alpha = generous(person, self.portrait.face_width_px)
-        self._behind = fill_behind(part, alpha > 0.5, 0.35 * self.portrait.face_width_px)
-        skin = lips_only(image, self.portrait)[self._part]
-        self._layers = np.dstack([skin, np.round(alpha * 255).astype(np.uint8)])
-        self._vertices = self.portrait.source - self._offset.astype(np.float32)
-        self._still_maps = empty_maps((part.shape[1], part.shape[0]))
-        still = self.portrait.still_triangles
-        rasterise(self._vertices, self.portrait.depth.astype(np.float32), self._vertices, still, self._still_maps)
-        self._eyes = [Eyeball(image, self.portrait, side) for side in (0, 1)]
-        self._mouth = MouthInterior(image, self.portrait)
+        alpha = generous(person[self._part], self.portrait.face_width_px)
+        self._behind = fill_behind(image[self._part], alpha > 0.5, 0.35 * self.portrait.face_width_px)
+        opacity = np.zeros(image.shape[:2], np.uint8)
+        opacity[self._part] = np.round(alpha * 255)
+        self._head = Head(image, opacity, self.portrait)
 
     def render(
         self, motion: Iterable[LandmarkSequence], driver: Iterable[DriverFrame] | None = None
@@ -72,17 +62,8 @@ class WarpRenderer:
 
     def render_frame(self, landmarks: LandmarkSequence, driver: DriverFrame | None = None) -> Image:
         """The source with its landmarks at those of one frame."""
-        pose = self.portrait.pose(landmarks)
-        origin = self._offset.astype(np.float32)
-        maps = self._still_maps.copy()
-        rasterise(pose.vertices - origin, pose.depth, self._vertices, self.portrait.moving_triangles, maps)
-        layers = cv2.remap(self._layers, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        canvas = soften_folds(over(np.asarray(layers, np.uint8), self._behind), maps)
-        for eye, pupil in zip(self._eyes, (RIGHT_PUPIL, LEFT_PUPIL), strict=True):
-            eye.draw(canvas, pose, landmarks.points[0, pupil], self._offset)
-        self._mouth.draw(canvas, pose, landmarks.points[0], self._offset, driver)
         result = self._image.copy()
-        result[self._part] = canvas
+        result[self._part], _ = self._head.draw(landmarks, driver, behind=self._behind)
         return result
 
 

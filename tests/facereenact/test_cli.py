@@ -283,6 +283,41 @@ def test_two_dataclasses_make_one_command() -> None:
     assert of_camera.split()[0] == "--lens" and of_camera.count("--") == 1
 
 
+@dataclass(frozen=True)
+class Lens:
+    focus: float = field(default=1.0, metadata={"help": "Focal length."})
+
+    def __post_init__(self) -> None:
+        if self.focus <= 0:
+            raise ValueError("focus must be above 0")
+
+
+@dataclass(frozen=True)
+class Camera:
+    shutter: float = field(default=0.5, metadata={"help": "Seconds."})
+    lens: Lens = field(default=Lens(), metadata={"section": "Lens"})
+
+    def __post_init__(self) -> None:
+        if self.shutter > self.lens.focus:
+            raise ValueError("shutter is too slow for the lens")
+
+
+def test_a_dataclass_within_another_has_a_section_of_its_own() -> None:
+    for arguments, expected in (
+        ((), Camera()),
+        (("--focus", "2"), Camera(lens=Lens(2.0))),
+        (("--shutter", "3", "--focus", "4"), Camera(3.0, Lens(4.0))),
+    ):
+        assert invoke(*arguments, cls=Camera)[1] == [expected]
+    for arguments, message in (("--focus 0", "focus must be above 0"), ("--shutter 3", "too slow")):
+        done, received = invoke(*arguments.split(), cls=Camera)
+        assert (done.exit_code, received) == (2, [])
+        assert message in done.stderr
+    command = click.command(cls=SectionedCommand)(dataclass_options(Camera)(lambda options: None))
+    general, of_lens = CliRunner().invoke(command, ["--help"]).output.split("Lens:\n")
+    assert "--shutter" in general and of_lens.split()[0] == "--focus"
+
+
 def test_a_field_without_help_or_reading_is_refused() -> None:
     @dataclass(frozen=True)
     class Silent:

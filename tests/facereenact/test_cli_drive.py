@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from facereenact import cli
+from facereenact.body_settings import BodySettings
 from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.settings import DriveSettings
 from facereenact.video import VideoReader
@@ -124,9 +125,14 @@ def test_every_option_reaches_the_settings(tmp_path: Path) -> None:
         "mouth": "painted", "crop": True, "size": 320, "start": 0.04, "end": 0.2, "fps": "25/2", "compare": True,
         "save_landmarks": str(saved), "overwrite": True, "head_driver": None, "eyes_driver": None, "mouth_driver": None,
         "parts": ["mouth", "head"], "head_gain": 0.5, "eyes_gain": 1.0, "mouth_gain": 2.0, "length_from": "driver",
+        "body": {
+            "body_driver": None, "body_person": "largest", "body_estimator": "auto", "body_start": None,
+            "head_from": None, "audio_from": None, "save_pose": None,
+        },
         "diffusion": {
             "preset": "exact", "steps": None, "guidance": None, "scheduler": None, "seed": 0, "head_scale": 1.0,
-            "mouth_scale": 1.0, "window": 24, "overlap": 4, "dtype": "auto", "device": "auto", "checkpoints": None,
+            "mouth_scale": 1.0, "body_scale": 1.0, "combine": "paste", "body_side": None,
+            "window": 24, "overlap": 4, "dtype": "auto", "device": "auto", "checkpoints": None,
             "keep_background": True,
         },
     }  # fmt: skip
@@ -184,8 +190,8 @@ def test_source_and_driver_are_required(missing: str) -> None:
 
 def test_help_tells_of_every_setting() -> None:
     text = " ".join(invoke("--help").stdout.split())
-    for field in (*fields(DriveSettings), *fields(DiffusionSettings)):
-        if field.name == "diffusion":
+    for field in (*fields(DriveSettings), *fields(BodySettings), *fields(DiffusionSettings)):
+        if "section" in field.metadata:
             continue  # its fields are options of their own
         assert f"--{field.name.replace('_', '-')}" in text
         assert " ".join(field.metadata["help"].split())[:40] in text

@@ -194,7 +194,10 @@ def test_the_table_tells_who_drove_what(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "Missing option --driver, or drivers of parts: --head-driver, --eyes-driver, --mouth-driver"),
+        (
+            "",
+            "Missing option --driver, --body-driver, or drivers of parts: --head-driver, --eyes-driver, --mouth-driver",
+        ),
         ("--parts mouth", "Missing option --driver"),
         ("-d a.mp4 --parts nose", "'nose' is no part of a face: give head, eyes, mouth, or several with commas"),
         ("-d a.mp4 --parts ,", "is no part of a face"),

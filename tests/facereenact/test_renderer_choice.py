@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from checkpoints import NotInstalledError
+from facereenact.body_settings import BodySettings
 from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.errors import InputError
 from facereenact.renderer_choice import FACE_CHECKPOINTS, choose_renderer
@@ -33,6 +35,16 @@ def test_diffusion_without_checkpoints_names_the_command_that_gets_them(tmp_path
         choose_renderer(settings("diffusion"))
     with pytest.raises(NotInstalledError, match=str(tmp_path)):
         choose_renderer(settings("diffusion", checkpoints=tmp_path))
+
+
+def test_bodies_are_animated_by_warp() -> None:
+    body = BodySettings(body_driver=Path("dance.mp4"))
+    for wanted, reason in (("auto", "auto: it is what animates bodies"), ("warp", "asked for")):
+        assert choose_renderer(replace(settings(wanted), body=body)) == ("warp", reason)
+    with pytest.raises(InputError, match="--renderer diffusion does not animate bodies yet"):
+        choose_renderer(replace(settings("diffusion"), body=body))
+    with pytest.raises(InputError, match="--seed: options of the diffusion renderer"):
+        choose_renderer(replace(settings(seed=3), body=body))
 
 
 @pytest.mark.parametrize("renderer", ["auto", "warp"])

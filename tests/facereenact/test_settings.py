@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from facereenact.body_settings import BodySettings
 from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.settings import DriveSettings, face_choice, picture_size
 
@@ -88,7 +89,7 @@ def test_the_result_is_named_after_both_in_this_folder(source: str, driver: str,
 def test_settings_cannot_be_changed_and_every_one_is_explained() -> None:
     with pytest.raises(FrozenInstanceError):
         settings().start = 1.0  # type: ignore[misc]
-    options = [*fields(DriveSettings), *fields(DiffusionSettings)]
+    options = [*fields(DriveSettings), *fields(BodySettings), *fields(DiffusionSettings)]
     assert [
         field.name
         for field in options

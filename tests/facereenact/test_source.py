@@ -98,6 +98,11 @@ def test_transparency_is_the_matte(tmp_path: Path) -> None:
     assert cropped.matte is not None and cropped.matte.shape == (CROP_PX, CROP_PX)
 
 
+def test_an_opaque_picture_says_nothing_about_the_person(tmp_path: Path) -> None:
+    opaque = np.full((600, 512), 255, np.uint8)
+    assert read_source(saved(tmp_path / "opaque.png", np.dstack([hopper().image, opaque]))).matte is None
+
+
 def test_the_chosen_face_is_taken(couple: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert read_source(couple, face=0).mesh.centre[0] < 512

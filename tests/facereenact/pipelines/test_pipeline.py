@@ -23,7 +23,7 @@ FRAMES = 3
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> ReenactmentPipeline:
-    face, vae, image_encoder = make_tiny(tmp_path_factory.mktemp("tiny") / "checkpoints")
+    face, vae, image_encoder, *_ = make_tiny(tmp_path_factory.mktemp("tiny") / "checkpoints")
     return silent(
         ReenactmentPipeline(
             vae=AutoencoderKL.from_pretrained(vae),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import cache
 from pathlib import Path
 
@@ -37,19 +36,23 @@ def renderer(height: int = 400) -> BodyWarp:
     return BodyWarp(of.image, of.points, of.scores, matte=of.matte)
 
 
+def rendered(body: BodyWarp, points: np.ndarray, scores: np.ndarray, *, head: HeadPicture | None = None) -> np.ndarray:
+    return body.draw(body.place(points, scores), head=head)
+
+
 def far_from(mask: np.ndarray, distance_px: int) -> np.ndarray:
     return cv2.dilate(mask.astype(np.uint8), np.ones((2 * distance_px + 1,) * 2)) == 0
 
 
 def test_its_own_points_give_the_source_back() -> None:
-    result = renderer().render_frame(drawn().points, drawn().scores)
+    result = rendered(renderer(), drawn().points, drawn().scores)
     assert psnr_db(result, drawn().image, drawn().matte > 0.5) > 45
     np.testing.assert_array_equal(result[far_from(drawn().matte > 0, 4)], drawn().image[far_from(drawn().matte > 0, 4)])
     assert np.abs(result.astype(int) - drawn().image)[drawn().matte == 0].mean() < 1
 
 
 def test_a_shift_of_all_points_moves_the_person_by_it() -> None:
-    result = renderer().render_frame(np.add(drawn().points, (17, -9)), drawn().scores)
+    result = rendered(renderer(), np.add(drawn().points, (17, -9)), drawn().scores)
     moved = person(shift=(17, -9))
     core = cv2.erode(drawn().matte, np.ones((7, 7))) > 0
     core = np.roll(core, (-9, 17), axis=(0, 1))
@@ -62,7 +65,7 @@ def test_a_shift_of_all_points_moves_the_person_by_it() -> None:
 
 def test_a_raised_arm_leaves_no_ghost_and_tears_no_hole() -> None:
     points = turned(drawn().points, RIGHT_SHOULDER, [RIGHT_ELBOW, RIGHT_WRIST], 60)
-    result = renderer().render_frame(points, drawn().scores)
+    result = rendered(renderer(), points, drawn().scores)
     wall = np.broadcast_to(drawn().image[5], drawn().image.shape).astype(int)
     ghost = drawn().arms & (np.arange(288) < 105)
     assert np.abs(result.astype(int) - wall)[ghost].max() < 25
@@ -82,7 +85,7 @@ def test_feet_stay_where_they_stand_while_the_hips_shift() -> None:
     points = drawn().points.copy()
     points[points[:, 1] < 230] += (8, 0)
     points[(points[:, 1] > 230) & (points[:, 1] < 300)] += (4, 0)
-    result = renderer().render_frame(points, drawn().scores)
+    result = rendered(renderer(), points, drawn().scores)
     feet = np.zeros(drawn().matte.shape, bool)
     feet[352:368] = True
     assert psnr_db(result, drawn().image, feet) > 30
@@ -94,68 +97,73 @@ def test_limbs_out_of_sight_stay_on_their_parent() -> None:
     scores[[RIGHT_ELBOW, RIGHT_WRIST, LEFT_WRIST, LEFT_ELBOW]] = 0
     points = np.add(drawn().points, (12, 0))
     points[[RIGHT_ELBOW, LEFT_WRIST]] = 0
-    whole = renderer().render_frame(np.add(drawn().points, (12, 0)), drawn().scores)
-    np.testing.assert_array_equal(renderer().render_frame(points, scores), whole)
+    whole = rendered(renderer(), np.add(drawn().points, (12, 0)), drawn().scores)
+    np.testing.assert_array_equal(rendered(renderer(), points, scores), whole)
 
 
-def test_going_beyond_the_range_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_going_beyond_the_range_is_told() -> None:
     of = drawn(300)
     body = BodyWarp(of.image, of.points, of.scores, matte=of.matte)
-    caplog.set_level(logging.WARNING)
     moderate = turned(of.points, RIGHT_SHOULDER, [RIGHT_ELBOW, RIGHT_WRIST], 55)
-    body.render_frame(turned(moderate, LEFT_SHOULDER, [LEFT_ELBOW, LEFT_WRIST], -40), of.scores)
-    assert not caplog.records
+    assert not body.place(turned(moderate, LEFT_SHOULDER, [LEFT_ELBOW, LEFT_WRIST], -40), of.scores).clamped
     for degrees in (170, 180):
-        body.render_frame(turned(of.points, RIGHT_SHOULDER, [RIGHT_ELBOW, RIGHT_WRIST], degrees), of.scores)
-    assert [record.message for record in caplog.records] == [
-        "the driver moves farther than one picture can show; where it does, the person is held back"
-    ]
+        assert body.place(turned(of.points, RIGHT_SHOULDER, [RIGHT_ELBOW, RIGHT_WRIST], degrees), of.scores).clamped
+    assert body.place(np.add(of.points, (0, -300)), of.scores).clamped
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_wild_points_tear_nothing(seed: int) -> None:
     points = np.random.default_rng(seed).normal(200, 150, (134, 2))
-    result = renderer().render_frame(points, np.ones(134))
+    result = rendered(renderer(), points, np.ones(134))
     assert result.shape == drawn().image.shape
     assert result.dtype == np.uint8
 
 
 def test_the_lower_end_of_a_cut_off_person_stays_below_the_picture() -> None:
     of = drawn(210)
-    lifted = renderer(210).render_frame(np.add(of.points, (0, -40)), of.scores)
+    lifted = rendered(renderer(210), np.add(of.points, (0, -40)), of.scores)
     np.testing.assert_allclose(lifted[-1, 130:158].mean(axis=0), SHIRT, atol=20)
-    far = renderer(210).render_frame(np.add(of.points, (0, -300)), of.scores)
+    far = rendered(renderer(210), np.add(of.points, (0, -300)), of.scores)
     np.testing.assert_allclose(far[-1, 130:158].mean(axis=0), SHIRT, atol=20)
-    free = renderer().render_frame(np.add(drawn().points, (0, -250)), drawn().scores)  # nothing cuts this one off
+    free = rendered(renderer(), np.add(drawn().points, (0, -250)), drawn().scores)  # nothing cuts this one off
     assert np.abs(free[200:].astype(int) - TROUSERS).max(axis=2).min() > 60
 
 
 def test_the_head_is_carried_as_its_placement_says() -> None:
     points = turned(drawn().points, NECK, EVERYTHING, 8) * 1.1 + (-10, -20)
-    placement = renderer().head_placement(points, drawn().scores)
+    placement = renderer().place(points, drawn().scores).head
     head = list(HEAD_POINTS)
     np.testing.assert_allclose(drawn().points[head] @ placement[:, :2].T + placement[:, 2], points[head], atol=0.01)
     x, y = np.round(placement @ (144, 78, 1)).astype(int)
-    result = renderer().render_frame(points, drawn().scores)
+    result = rendered(renderer(), points, drawn().scores)
     np.testing.assert_allclose(result[y - 8 : y + 8, x - 8 : x + 8].mean(axis=(0, 1)), SKIN, atol=12)
 
 
 def test_another_head_is_drawn_in_place_of_the_own_and_moves_with_the_body() -> None:
     patch = renderer().person[45:85, 128:160].copy()
-    own = renderer().render_frame(drawn().points, drawn().scores)
-    same = renderer().render_frame(drawn().points, drawn().scores, head=HeadPicture(patch, (128, 45)))
+    own = rendered(renderer(), drawn().points, drawn().scores)
+    same = rendered(renderer(), drawn().points, drawn().scores, head=HeadPicture(patch, (128, 45)))
     assert np.abs(same.astype(int) - own).max() <= 1
     patch[..., :3] = (250, 0, 250)
     points = np.add(drawn().points, (20, 10))
-    result = renderer().render_frame(points, drawn().scores, head=HeadPicture(patch, (128, 45)))
+    result = rendered(renderer(), points, drawn().scores, head=HeadPicture(patch, (128, 45)))
     np.testing.assert_allclose(result[60:90, 152:176], np.broadcast_to((250, 0, 250), (30, 24, 3)), atol=2)
     assert (result == (250, 0, 250)).all(axis=2).sum() < 40 * 32 + 1
+
+
+@pytest.mark.parametrize("degrees", [-20, 0, 15])
+def test_the_roll_of_the_head_can_be_given(degrees: float) -> None:
+    points = turned(drawn().points, NECK, list(HEAD_POINTS), -10)
+    placement = renderer().place(points, drawn().scores, head_roll=np.radians(degrees))
+    assert np.degrees(np.arctan2(placement.head[1, 0], placement.head[0, 0])) == pytest.approx(degrees, abs=0.01)
+    moved = placement.head[:, :2] @ (144, 95) + placement.head[:, 2]
+    assert np.abs(moved - (144, 95)).max() < 4  # the chin stays over the neck
 
 
 def test_a_head_beyond_the_border_of_the_picture_is_cut_off() -> None:
     patch = np.full((40, 40, 4), 255, np.uint8)
     for origin in ((-1000, 0), (-20, -20), (280, 390)):
-        result = renderer().render_frame(drawn().points, drawn().scores, head=HeadPicture(patch, origin))
+        result = rendered(renderer(), drawn().points, drawn().scores, head=HeadPicture(patch, origin))
         assert result.shape == drawn().image.shape
 
 
@@ -168,7 +176,7 @@ def test_a_person_without_known_arms_moves_as_one() -> None:
     scores = drawn().scores.copy()
     scores[[RIGHT_ELBOW, RIGHT_WRIST, LEFT_ELBOW, LEFT_WRIST]] = 0
     body = BodyWarp(drawn().image, drawn().points, scores, matte=drawn().matte)
-    result = body.render_frame(np.add(drawn().points, (10, 0)), scores)
+    result = rendered(body, np.add(drawn().points, (10, 0)), scores)
     core = np.roll(cv2.erode(drawn().matte, np.ones((7, 7))) > 0, 10, axis=1)
     assert psnr_db(result, np.roll(drawn().image, 10, axis=1), core) > 40
 
@@ -205,6 +213,23 @@ def test_the_own_expression_gives_the_cut_out_head_back() -> None:
     assert psnr_db(picture.rgba[..., :3], own[..., :3], own[..., 3] > 0) > 28
 
 
+def test_roll_is_left_to_the_body_and_told() -> None:
+    _, head = astronaut_head()
+    for degrees in (-12, 20):
+        picture = head.picture(acted(astronaut().landmarks, turn_deg=(0, 0, degrees)))
+        assert np.degrees(picture.roll_rad) == pytest.approx(degrees, abs=0.1)
+
+
+def test_part_of_an_expression_lies_between_it_and_the_own_head() -> None:
+    cut, head = astronaut_head()
+    motion = acted(astronaut().landmarks, jaw=0.3, turn_deg=(0, 0, 10))
+    whole, half = head.picture(motion), head.picture(motion, share=0.5)
+    height, width = whole.rgba.shape[:2]
+    own = cut[whole.origin[1] : whole.origin[1] + height, whole.origin[0] : whole.origin[0] + width]
+    np.testing.assert_allclose(half.rgba, (whole.rgba.astype(float) + own) / 2, atol=1)
+    assert half.roll_rad == pytest.approx(whole.roll_rad / 2)
+
+
 def test_a_turned_head_takes_its_outline_along() -> None:
     cut, head = astronaut_head()
     picture = head.picture(acted(astronaut().landmarks, turn_deg=(0, -15, 0)))
@@ -227,11 +252,11 @@ def test_real_people_are_given_back_and_moved(shared_media: Path, name: str) -> 
     points, scores = sequence.points[0].astype(np.float64), sequence.scores[0]
     body = BodyWarp(image, points, scores)
     matte = body.person[..., 3] / 255
-    same = body.render_frame(points, scores)
+    same = rendered(body, points, scores)
     assert psnr_db(same, image, matte > 0.5) > 34
     np.testing.assert_array_equal(same[far_from(matte > 0, 8)], image[far_from(matte > 0, 8)])
     raised = turned(points, RIGHT_SHOULDER, [RIGHT_ELBOW, RIGHT_WRIST, *range(113, 134)], 40)
-    moved = body.render_frame(raised, scores)
+    moved = rendered(body, raised, scores)
     trunk = far_from(matte < 0.5, 0)
     trunk[:, : int(points[NECK, 0])] = False
     trunk[int(points[NECK, 1]) :] = False  # the half of the head away from the arm

@@ -18,18 +18,19 @@ from facereenact.networks import Networks, face_networks
 from facereenact.pipelines import NotFiniteError, Sampling, default_scheduler
 from facereenact.renderers import chunks as chunks_module
 from facereenact.renderers.chunks import chunks_of
-from facereenact.renderers.diffusion import Diffusion, DiffusionRenderer, windows_of
+from facereenact.renderers.diffusion import DiffusionRenderer
+from facereenact.renderers.diffusion_clip import Diffusion, windows_of
 from facereenact.tiny_model import SIDE_PX, make_tiny
 from landmarks import LandmarkSequence
 from tests.faces import Picture, acted, hopper
 
-FAST = Diffusion(default_scheduler(), Sampling(steps=2), window=8, overlap=2, side_px=SIDE_PX)
+FAST = Diffusion(default_scheduler(), Sampling(steps=2), window=8, overlap=2, size=(SIDE_PX, SIDE_PX))
 
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> Networks:
     root = tmp_path_factory.mktemp("tiny") / "checkpoints"
-    face, vae, image_encoder = make_tiny(root)
+    face, vae, image_encoder, *_ = make_tiny(root)
     return face_networks(face, vae=vae, image_encoder=image_encoder)
 
 
