@@ -254,11 +254,16 @@ TAESD = Checkpoint(
     title="Tiny autoencoder for Stable Diffusion",
     needed_by="the diffusion renderer with --decoder small, a quick look",
     licence="MIT",
-    source=Hub("madebyollin/taesd", revision="main"),
-    about_bytes=10_000_000,
+    source=Hub("madebyollin/taesd", revision="614f76814bbe30edbe2e627ace1c2234c81a2c0e"),
+    about_bytes=9_800_000,
     files=(
         PublishedFile("config.json", settings=(("latent_channels", 4),)),
-        PublishedFile("diffusion_pytorch_model.safetensors", layout=Layout(("tiny_decoder",))),
+        PublishedFile(
+            "diffusion_pytorch_model.safetensors",
+            bytes=9793292,
+            sha256="db169d69145ec4ff064e49d99c95fa05d3eb04ee453de35824a6d0f325513549",
+            layout=Layout(("tiny_decoder",)),
+        ),
     ),
 )
 

@@ -170,9 +170,7 @@ def _networks(
     device: torch.device,
 ) -> Networks:
     def own(name: str) -> nn.Module:
-        network = load_network(published, name, folder, dtype=dtype, device=device)
-        pack(network)
-        return network
+        return packed(load_network(published, name, folder, dtype=dtype, device=device))
 
     def library(network: Any, path: Path, checkpoint: str, **options: Any) -> nn.Module:
         if not (path / "config.json").is_file():
@@ -180,12 +178,14 @@ def _networks(
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         loaded: nn.Module = network.from_pretrained(path, **options)
         transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-        loaded = loaded.to(device).requires_grad_(False).eval()
-        pack(loaded)
-        return loaded
+        return loaded.to(device).requires_grad_(False).eval()
+
+    def packed(network: nn.Module) -> nn.Module:
+        pack(network)
+        return network
 
     def autoencoder() -> nn.Module:
-        return library(AutoencoderKL, vae, "sd-vae-ft-mse", torch_dtype=dtype)
+        return packed(library(AutoencoderKL, vae, "sd-vae-ft-mse", torch_dtype=dtype))
 
     def small_decoder() -> nn.Module:
         assert decoder is not None
@@ -194,7 +194,9 @@ def _networks(
     loaders: dict[str, Callable[[], nn.Module]] = {
         "vae": autoencoder,
         "decoder": autoencoder if decoder is None else small_decoder,
-        "image_encoder": lambda: library(CLIPVisionModelWithProjection, image_encoder, "image-encoder", dtype=dtype),
+        "image_encoder": lambda: packed(
+            library(CLIPVisionModelWithProjection, image_encoder, "image-encoder", dtype=dtype)
+        ),
     }
     return Networks(loaders | {name: lambda name=name: own(name) for name in published.recipes})
 

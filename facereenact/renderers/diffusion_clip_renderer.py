@@ -43,7 +43,7 @@ class ClipRenderer:
     interrupted rendering goes on.
 
     Args:
-        networks: "vae", "decoder", "image_encoder", "reference_net", "denoising_unet" and the guiders that the clip names.
+        networks: "vae", "decoder", "image_encoder", "reference_net", "denoising_unet", and guiders as the clip names.
         diffusion: how to use them.
         folder: where to keep what is done; removed by `forget`.
         weights: what tells the weights from others, so that a rendering with others does not go on.

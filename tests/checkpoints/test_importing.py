@@ -289,6 +289,7 @@ def test_every_layout_has_its_manifests() -> None:
         "moore-face/reference_unet.pth": 686,
         "moore-face/pose_guider1.pth": 16,
         "moore-face/pose_guider2.pth": 16,
+        "taesd/diffusion_pytorch_model.safetensors": 134,
         "moore-body/denoising_unet.pth": 686,
         "moore-body/motion_module.pth": 588,
         "moore-body/pose_guider.pth": 16,
