@@ -62,7 +62,28 @@ def open_driver(path: Path, settings: DriveSettings) -> Driver:
     """
     if path.name.endswith(POSE):
         raise InputError(f"{path} holds the motion of a body; give it as --body-driver")
-    return LandmarkDriver(path, settings) if path.name.endswith(SUFFIX) else VideoDriver(path, settings)
+    if path.name.endswith(SUFFIX):
+        return LandmarkDriver(path, settings)
+    if settings.prepared is not None and path.is_file() and not is_image(path):
+        is_usual = settings.driver_face == "largest"
+        prepared = prepared_track(settings.prepared, path) if is_usual else None
+        if prepared is not None:
+            return PreparedDriver(path, settings, prepared)
+        log.warning("%s has no whole track in %s; it is tracked anew", path, settings.prepared)
+    return VideoDriver(path, settings)
+
+
+def prepared_track(folder: Path, path: Path) -> LandmarkSequence | None:
+    """The track of a video in the output of `facereenact preprocess`, if it is there as one.
+
+    Raises:
+        InputError: the folder is no such output.
+    """
+    try:
+        from facereenact.preprocessing.reading import track_of
+    except ModuleNotFoundError as error:
+        raise InputError(f"--prepared needs {error.name}; run: pip install 'facereenact[preprocess]'") from error
+    return track_of(folder, path)
 
 
 def open_reader(path: Path, span: tuple[float, float | None], fps: Fraction | None) -> VideoReader:
@@ -119,6 +140,28 @@ class VideoDriver:
 
     def images(self) -> Iterator[Image]:
         return (frame.image for frame in self._reader)
+
+
+class PreparedDriver(VideoDriver):
+    """A video that was tracked before."""
+
+    def __init__(self, path: Path, settings: DriveSettings, sequence: LandmarkSequence) -> None:
+        super().__init__(path, settings)
+        self._sequence = trimmed(sequence, ARRAYS, path, settings.span, settings.fps)
+
+    def track(self, progress: Progress) -> LandmarkSequence:
+        progress("tracking", len(self._sequence), len(self._sequence))
+        return self._sequence
+
+    def images(self) -> Iterator[Image]:
+        """One for each row of the track, whatever rounding made of the times."""
+        frames = iter(self._reader)
+        frame = next(frames)
+        following = next(frames, None)
+        for time_s in self._sequence.timestamps_s:
+            while following is not None and following.timestamp_s - time_s < time_s - frame.timestamp_s:
+                frame, following = following, next(frames, None)
+            yield frame.image
 
 
 class LandmarkDriver:

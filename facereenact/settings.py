@@ -156,6 +156,12 @@ class DriveSettings:
         "Keep the main driver's track as NAME.landmarks.safetensors; as --driver it skips tracking.",
         metavar="FILE",
     )
+    prepared: Path | None = option(
+        None,
+        "Output folder of facereenact preprocess: a driver whose track is there, found by its content, is not tracked "
+        "again.",
+        metavar="DIR",
+    )
     overwrite: bool = option(False, "Replace existing output.")
     body: BodySettings = field(default=BodySettings(), metadata={"cli": False, "section": "Body"})
     diffusion: DiffusionSettings = field(
@@ -163,7 +169,7 @@ class DriveSettings:
     )
 
     def __post_init__(self) -> None:
-        for name in ("source", "driver", "head_driver", "eyes_driver", "mouth_driver", "output", "save_landmarks"):
+        for name in ("source", "driver", "head_driver", "eyes_driver", "mouth_driver", "output", "save_landmarks", "prepared"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, Path):
                 object.__setattr__(self, name, Path(value))
@@ -177,6 +183,7 @@ class DriveSettings:
             self._check_body()
         self._check_drivers()
         self._check_gains()
+        self.diffusion.check_use(body=self.body.body_driver is not None, face=bool(self.drivers))
 
     def _check_body(self) -> None:
         if self.crop:
@@ -192,7 +199,7 @@ class DriveSettings:
 
     def _check_without_face(self) -> None:
         """Refuse what concerns the motion of a face where there is none."""
-        names = ("motion", "neutral_frame", "driver_face", "mouth", "save_landmarks")
+        names = ("motion", "neutral_frame", "driver_face", "mouth", "save_landmarks", "prepared")
         defaults = {each.name: each.default for each in fields(self)}
         given = ["--" + name.replace("_", "-") for name in names if getattr(self, name) != defaults[name]]
         if self.body.audio_from == "face":

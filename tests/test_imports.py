@@ -26,7 +26,7 @@ DIRECTIONS: dict[str, set[str]] = {
     "facereenact.diffusion_settings": set(),
     "facereenact.body_settings": {"facereenact.pose_tools"},
     "facereenact.settings": {"facereenact.body_settings", "facereenact.diffusion_settings"},
-    "facereenact.renderer_choice": {"checkpoints", "facereenact.settings"},
+    "facereenact.renderer_choice": {"checkpoints", "facereenact.diffusion_settings", "facereenact.settings"},
     "facereenact.diffusion": MODELS
     | {
         "checkpoints",
@@ -38,6 +38,7 @@ DIRECTIONS: dict[str, set[str]] = {
     "facereenact.body_diffusion": MODELS
     | {"facereenact.diffusion", "facereenact.diffusion_settings", "facereenact.renderers"},
     "facereenact.planning": {
+        "facereenact.body_diffusion",
         "facereenact.body_driver",
         "facereenact.diffusion",
         "facereenact.driver",
@@ -45,12 +46,15 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.renderer_choice",
         "facereenact.renderers",
         "facereenact.settings",
+        "facereenact.source",
+        "facereenact.video",
     },
     "facereenact.tiny_model": MODELS | {"checkpoints"},
     "facereenact.streams": set(),
     "facereenact.sidecar": {"facereenact"},
     "facereenact.source": MEDIA | {"facereenact.settings"},
-    "facereenact.driver": MEDIA | {"facereenact.renderers", "facereenact.settings", "facereenact.streams"},
+    "facereenact.driver": MEDIA
+    | {"facereenact.preprocessing", "facereenact.renderers", "facereenact.settings", "facereenact.streams"},
     "facereenact.mixing": MEDIA | {"facereenact.driver", "facereenact.renderers", "facereenact.settings"},
     "facereenact.panels": set(),
     "facereenact.film": MEDIA
@@ -68,6 +72,7 @@ DIRECTIONS: dict[str, set[str]] = {
     | {"facereenact.film", "facereenact.mixing", "facereenact.renderers", "facereenact.streams"},
     "facereenact.body_drive": MEDIA
     | {
+        "facereenact.body_diffusion",
         "facereenact.body_driver",
         "facereenact.body_passes",
         "facereenact.body_source",

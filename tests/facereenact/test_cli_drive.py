@@ -125,7 +125,7 @@ def test_every_option_reaches_the_settings(tmp_path: Path) -> None:
         "mouth": "painted", "crop": True, "size": 320, "start": 0.04, "end": 0.2, "fps": "25/2", "compare": True,
         "save_landmarks": str(saved), "overwrite": True, "head_driver": None, "eyes_driver": None, "mouth_driver": None,
         "parts": ["mouth", "head"], "head_gain": 0.5, "eyes_gain": 1.0, "mouth_gain": 2.0, "length_from": "driver",
-        "body": {
+        "prepared": None, "body": {
             "body_driver": None, "body_person": "largest", "body_estimator": "auto", "body_start": None,
             "head_from": None, "audio_from": None, "save_pose": None,
         },
