@@ -388,6 +388,7 @@ INCEPTION = Checkpoint(
         base="https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics",
         page="https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics",
     ),
+    about_bytes=96_000_000,
     files=(
         PublishedFile(
             "inception-2015-12-05.pt",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shlex
@@ -10,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -76,7 +78,7 @@ def locate(checkpoint: str | Checkpoint, *, file: str | None = None, root: Path 
         raise InputError(
             f"{entry.name} has no file {file}; it has {', '.join(each.stored_name for each in entry.files)}"
         )
-    if not is_intact(folder, file, read_record(folder)):
+    if not is_intact(folder, file, proven_record(entry, folder)):
         raise NotInstalledError(f"{folder / file} is missing; {how_to_install(entry, root)}")
     return folder / file
 
@@ -92,7 +94,7 @@ def state(entry: Checkpoint, *, root: Path | None = None) -> State:
     if not folder.is_dir():
         return "absent"
     try:
-        record = read_record(folder)
+        record = proven_record(entry, folder)
     except InputError:
         return "partial"
     if all(file.optional or is_intact(folder, file.stored_name, record) for file in entry.files):
@@ -153,6 +155,37 @@ def read_record(folder: Path) -> dict[str, StoredFile]:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged; run: facereenact checkpoints remove {folder.name}") from error
+
+
+def proven_record(entry: Checkpoint, folder: Path) -> dict[str, StoredFile]:
+    """What the record says. Published files that were copied into the folder are recorded if their hashes prove them.
+
+    Raises:
+        InputError: the record is damaged.
+    """
+    record = read_record(folder)
+    if record or not all(file.optional or file.sha256 for file in entry.files):
+        return record
+    found = {file: folder / file.stored_name for file in entry.files if (folder / file.stored_name).is_file()}
+    if not all(file.optional or file in found for file in entry.files):
+        return {}
+    for file, path in found.items():
+        if file.sha256 is None:
+            continue  # an optional one, which nothing proves
+        digest = _digest_of(path, path.stat().st_mtime_ns)
+        if file.sha256 != digest:
+            return {}
+        record[file.stored_name] = StoredFile(digest, path.stat().st_size, file.name, digest, "sha256", "by hand")
+    with suppress(OSError):  # a folder that may only be read is used as it is
+        write_record(folder, record)
+        remove_if_empty(folder / UNFINISHED)
+    return record
+
+
+@cache
+def _digest_of(path: Path, changed_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_record(folder: Path, record: dict[str, StoredFile]) -> None:

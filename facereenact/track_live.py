@@ -13,23 +13,21 @@ import numpy as np
 from facereenact.errors import InputError
 from facereenact.output_target import OutputTarget
 from facereenact.streams import ahead
-from facereenact.track_parts import Part, Progress, Work, raise_without_face
+from facereenact.track_parts import Part, Progress, Work, opened, raise_without_face
 from facereenact.track_settings import TrackSettings
 from facereenact.video import Frame, VideoReader
 from landmarks.live_smoothing import LIVE_RESPONSES, StateSmoother
 from landmarks.openseeface import Face
 from landmarks.openseeface.csv_log import CsvLog
 from landmarks.openseeface.packets import FaceSender
-from landmarks.trackers import OpenSeeFaceFaces, TrackerName, open_tracker
+from landmarks.trackers import OpenSeeFaceFaces, TrackerName
 
 
 def followed(settings: TrackSettings, name: TrackerName, progress: Progress) -> Work:
     """Track frame by frame, and send and log what OpenSeeFace states meanwhile."""
     part, size, packets = Part([], []), (0, 0), 0
     with ExitStack() as stack:
-        tracker = stack.enter_context(
-            closing(open_tracker(name, faces=settings.faces, preset=settings.preset, face=settings.face))
-        )
+        tracker = stack.enter_context(closing(opened(name, settings)))
         frames, total = _frames(settings, stack)
         writer = stack.enter_context(_log(settings)) if settings.csv else None
         sender = stack.enter_context(_sender(settings.send)) if settings.send else None

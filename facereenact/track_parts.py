@@ -12,7 +12,7 @@ from facereenact.errors import FaceNotFoundError
 from facereenact.track_settings import TrackSettings
 from facereenact.video import Frame
 from landmarks.identities import distance
-from landmarks.trackers import FacesTracker
+from landmarks.trackers import FacesTracker, Following, TrackerName, open_tracker
 from landmarks.tracking import SeenFace
 
 Row = list[SeenFace | None]
@@ -74,6 +74,18 @@ def tracked(frames: Iterable[Frame], tracker: FacesTracker, tell: Callable[[int]
         part.add(frame.timestamp_s, tracker(frame.image))
         tell(len(part.rows))
     return part
+
+
+def opened(name: TrackerName, settings: TrackSettings) -> FacesTracker:
+    """The tracker that the settings describe.
+
+    Raises:
+        NotInstalledError: it needs networks that are not installed.
+    """
+    return open_tracker(
+        name,
+        Following(settings.faces, settings.face, settings.preset, settings.detector, settings.landmark_model),
+    )
 
 
 def cores() -> int:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from threading import Thread
 from typing import Self
 
-from facereenact.track_parts import Part, PartError, Progress, Work, joined, tracked
+from facereenact.track_parts import Part, PartError, Progress, Work, joined, opened, tracked
 from facereenact.track_settings import TrackSettings
 from facereenact.video import VideoReader
-from landmarks.trackers import TrackerName, open_tracker
+from landmarks.trackers import TrackerName
 
 WARM_UP = 15  # frames that a later part tracks before its own, until it sees what a tracker from the start would see
 HEAD_START = 100  # frames that the first part has more: about as many are tracked while a process starts
@@ -66,9 +66,7 @@ def read_in_parts(
         def tell(done: int) -> None:
             progress("tracking", min(done + sum(process.frames_done() for process in processes), total), total)
 
-        tracker = stack.enter_context(
-            closing(open_tracker(name, faces=settings.faces, preset=settings.preset, face=settings.face))
-        )
+        tracker = stack.enter_context(closing(opened(name, settings)))
         part = tracked(open_part(first), tracker, tell)
         for process in processes:
             while not process.wait(POLL_S):

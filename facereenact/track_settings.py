@@ -52,6 +52,16 @@ class TrackSettings:
     preset: Literal["corrected", "compat"] = option(
         "corrected", "OpenSeeFace's networks used better, or exactly as its own command line does."
     )
+    detector: Literal["own", "retinaface"] = option(
+        "own",
+        "What finds faces for OpenSeeFace: its own network, or RetinaFace, which is slower and surer where there are "
+        "several.",
+    )
+    landmark_model: int = option(
+        0,
+        "OpenSeeFace's landmark network, 0 to 4: higher ones are slower; all that is stated here is of 0.",
+        metavar="N",
+    )
     faces: int = option(1, "How many faces to follow; each gets a file.", metavar="N")
     face: FaceChoice = option(
         "largest",
@@ -102,6 +112,13 @@ class TrackSettings:
             )
         if self.preset == "compat" and self.tracker == "mediapipe":
             raise ValueError("--preset is of OpenSeeFace: it does not go with --tracker mediapipe")
+        if not 0 <= self.landmark_model <= 4:
+            raise ValueError("--landmark-model must be from 0 to 4")
+        for name in ("detector", "landmark_model"):
+            if self.tracker == "mediapipe" and getattr(self, name) != TrackSettings.__dataclass_fields__[name].default:
+                raise ValueError(
+                    f"--{name.replace('_', '-')} is of OpenSeeFace: it does not go with --tracker mediapipe"
+                )
         if self.csv is not None and self.csv.suffix.lower() != ".csv":
             raise ValueError("the name of the log given to --csv ends in .csv")
 

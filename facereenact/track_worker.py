@@ -10,9 +10,8 @@ from contextlib import closing, suppress
 
 import cv2
 
-from facereenact.track_parts import Part
+from facereenact.track_parts import Part, opened
 from facereenact.track_processes import PartTask, open_part
-from landmarks.trackers import open_tracker
 
 BATCH = 15  # frames that are sent together
 
@@ -31,9 +30,7 @@ def messages(task: PartTask) -> Iterator[Part | str | None]:
     """The part piece by piece and None at its end, or the text of an error."""
     settings = task.settings
     try:
-        with closing(
-            open_tracker(task.tracker, faces=settings.faces, preset=settings.preset, face=settings.face)
-        ) as tracker:
+        with closing(opened(task.tracker, settings)) as tracker:
             part = Part([], [])
             for frame in open_part(task):
                 part.add(frame.timestamp_s + task.from_s, tracker(frame.image))

@@ -15,14 +15,14 @@ from facereenact.errors import InputError, OutputError
 from facereenact.output_target import OutputTarget
 from facereenact.streams import ahead
 from facereenact.track_live import followed
-from facereenact.track_parts import PartError, Progress, Work, cores, raise_without_face, tracked
+from facereenact.track_parts import PartError, Progress, Work, cores, opened, raise_without_face, tracked
 from facereenact.track_processes import part_count, read_in_parts
 from facereenact.track_settings import TrackSettings
 from facereenact.video import VideoReader
 from landmarks import LandmarkSequence
 from landmarks.smoothing import SMOOTHERS, fill_gaps
 from landmarks.storage import SUFFIX, save_landmarks
-from landmarks.trackers import TrackerName, choose_tracker, open_tracker
+from landmarks.trackers import TrackerName, choose_tracker
 from landmarks.tracking import SequenceBuilder
 
 log = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ def _read(settings: TrackSettings, name: TrackerName, progress: Progress) -> Wor
         except (PartError, InputError) as error:
             log.info("tracking from start to end: %s", error)
     with (
-        closing(open_tracker(name, faces=settings.faces, preset=settings.preset, face=settings.face)) as tracker,
+        closing(opened(name, settings)) as tracker,
         closing(ahead(reader)) as frames,
     ):
         part = tracked(frames, tracker, lambda done: progress("tracking", done, total))

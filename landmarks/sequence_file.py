@@ -20,6 +20,7 @@ Sequence = TypeVar("Sequence")
 
 VERSION = 1
 LARGEST_SIDE_PX = 65535  # of a frame; beyond it the file is damaged
+FARTHEST_PX = 1e6  # from the corner of the frame, likewise
 OTHER_TYPES = {"detected": np.dtype(np.bool_), "timestamps_s": np.dtype(np.float64)}  # than float32
 
 
@@ -97,6 +98,8 @@ def _check_arrays(arrays: dict[str, NDArray[Any]]) -> None:
         dtype = OTHER_TYPES.get(name, np.dtype(np.float32))
         if array.dtype != dtype:
             raise ValueError(f"{name} is {array.dtype}, expected {dtype}")
+    if np.abs(np.nan_to_num(arrays["points"])).max(initial=0) > FARTHEST_PX:
+        raise ValueError("points lie far outside any picture")
     if (arrays["timestamps_s"] < 0).any():
         raise ValueError("timestamps_s holds negative times")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -25,6 +25,7 @@ from landmarks.mediapipe_tracker import (
     meshes,
 )
 from landmarks.openseeface import PRESETS, Face, FacePoints, OpenSeeFaceTracker
+from landmarks.openseeface.presets import OWN, Detector
 from landmarks.tracking import SeenFace
 
 Image = NDArray[np.uint8]
@@ -70,23 +71,25 @@ def choose_tracker(wanted: str = "auto") -> tuple[TrackerName, str]:
     raise InputError(f"there is no tracker {wanted!r}: choose auto, {', '.join(TRACKERS)}")
 
 
-def open_tracker(
-    name: TrackerName, *, faces: int = 1, preset: str = "corrected", face: FaceChoice = "largest"
-) -> FacesTracker:
-    """A tracker of at most so many faces.
+@dataclass(frozen=True)
+class Following:
+    """What a tracker is to follow, and how OpenSeeFace's part is to work."""
 
-    Args:
-        name: which.
-        faces: how many to follow.
-        preset: OpenSeeFace's.
-        face: where one is followed, which of the first frame that shows any; OpenSeeFace's "compat" preset takes the
-            one of which it is surest, unless another than the largest is named.
+    faces: int = 1  # at most
+    face: FaceChoice = "largest"  # where one is followed, which of the first frame that shows any
+    preset: str = "corrected"  # "compat" takes the face of which it is surest, unless another than the largest is named
+    detector: Detector = OWN
+    landmark_model: int = 0
+
+
+def open_tracker(name: TrackerName, following: Following = Following()) -> FacesTracker:
+    """A tracker.
 
     Raises:
         NotInstalledError: the networks of OpenSeeFace are missing; the message names the command that brings them.
-        InputError: they are damaged, or the preset is unknown.
+        InputError: they are damaged, or the preset or the landmark model is unknown.
     """
-    return TRACKERS[name](faces, preset, face)
+    return TRACKERS[name](following)
 
 
 class OneFace:
@@ -115,14 +118,22 @@ class OneFace:
 class OpenSeeFaceFaces:
     """OpenSeeFace; `states` is what it says about the last frame, for packets and logs."""
 
-    def __init__(self, faces: int, preset: str, face: FaceChoice = "largest") -> None:
-        chosen = PRESETS.get(preset)
+    def __init__(self, following: Following) -> None:
+        chosen = PRESETS.get(following.preset)
         if chosen is None:
-            raise InputError(f"there is no preset {preset!r} of the OpenSeeFace tracker: choose {' or '.join(PRESETS)}")
-        self._tracker = OpenSeeFaceTracker(models_folder(), preset=replace(chosen, max_faces=faces))
-        self._is_compatible = preset == "compat"
+            raise InputError(
+                f"there is no preset {following.preset!r} of the OpenSeeFace tracker: choose {' or '.join(PRESETS)}"
+            )
+        preset = replace(
+            chosen,
+            max_faces=following.faces,
+            detector=following.detector,
+            landmark_model=following.landmark_model,
+        )
+        self._tracker = OpenSeeFaceTracker(models_folder(), preset=preset)
+        self._is_compatible = following.preset == "compat"
         self.name = self._tracker.name + ("-compat" if self._is_compatible else "")
-        self._count, self._choice = faces, face
+        self._count, self._choice = following.faces, following.face
         self.reset()
 
     def reset(self) -> None:
@@ -171,13 +182,13 @@ class OpenSeeFaceFaces:
 
 
 class MediaPipeFaces:
-    """MediaPipe's mesh; `preset` means nothing to it."""
+    """MediaPipe's mesh; what is said of OpenSeeFace means nothing to it."""
 
     name = TRACKER_NAME
 
-    def __init__(self, faces: int, preset: str, face: FaceChoice = "largest") -> None:
-        self.meshes = Meshes(faces, face)
-        self._count = faces
+    def __init__(self, following: Following) -> None:
+        self.meshes = Meshes(following.faces, following.face)
+        self._count = following.faces
         self.reset()
 
     def reset(self) -> None:
@@ -194,10 +205,10 @@ class MediaPipeFaces:
 class HybridFaces:
     """OpenSeeFace's geometry with the eyes of MediaPipe's mesh (see `landmarks.hybrid`)."""
 
-    def __init__(self, faces: int, preset: str, face: FaceChoice = "largest") -> None:
-        self.geometry = OpenSeeFaceFaces(faces, preset, face)
-        self.meshes = Meshes(faces, face)
-        self._count = faces
+    def __init__(self, following: Following) -> None:
+        self.geometry = OpenSeeFaceFaces(following)
+        self.meshes = Meshes(following.faces, following.face)
+        self._count = following.faces
         self.name = f"hybrid({self.geometry.name}, {TRACKER_NAME})"
         self.reset()
 
@@ -290,7 +301,7 @@ def models_folder() -> Path:
     return locate(OPENSEEFACE)
 
 
-TRACKERS: dict[TrackerName, Callable[[int, str, FaceChoice], FacesTracker]] = {
+TRACKERS: dict[TrackerName, Callable[[Following], FacesTracker]] = {
     "hybrid": HybridFaces,
     "openseeface": OpenSeeFaceFaces,
     "mediapipe": MediaPipeFaces,

@@ -18,6 +18,7 @@ that raises ValueError, for types not listed in `option_type`), `negative` (the 
 from __future__ import annotations
 
 import logging
+import os
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, fields
@@ -33,6 +34,7 @@ from facereenact.console import show_libraries, show_log
 
 Result = TypeVar("Result")
 
+CHECKPOINTS = "FACEREENACT_CHECKPOINTS"
 OPTIONS = "Options"  # the heading of options that name no other
 
 
@@ -209,6 +211,30 @@ def common_options(function: Callable[..., Result]) -> Callable[..., Result]:
     for flags, text in reversed(COMMON_OPTIONS):
         function = click.option(*flags, is_flag=True, expose_value=False, callback=set_verbosity, help=text)(function)
     return function
+
+
+def checkpoints_option(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Add `--checkpoints`, for the command and the processes that it starts."""
+    return click.option(
+        "--checkpoints",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        expose_value=False,
+        callback=_use_checkpoints,
+        help="Folder of all checkpoints. [default: $FACEREENACT_CHECKPOINTS, else one in your cache]",
+    )(function)
+
+
+def _use_checkpoints(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    if value is None:
+        return
+    before = os.environ.get(CHECKPOINTS)
+    os.environ[CHECKPOINTS] = str(value.expanduser().absolute())
+    ctx.call_on_close(lambda: os.environ.pop(CHECKPOINTS) if before is None else _restore(before))
+
+
+def _restore(before: str) -> None:
+    os.environ[CHECKPOINTS] = before
 
 
 COMMON_OPTIONS = (

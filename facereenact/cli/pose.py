@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 import click
 
 from facereenact.cli.drive import ProgressBars
-from facereenact.cli.options import common_options, construct, dataclass_options, field_option
+from facereenact.cli.options import checkpoints_option, common_options, construct, dataclass_options, field_option
 from facereenact.pose_tools.settings import PoseShowSettings, PoseTrackSettings
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def track_options(function: Callable[..., Result]) -> Callable[..., Result]:
 
 @pose.command()
 @track_options
+@checkpoints_option
 @common_options
 def track(**values: Any) -> None:
     """Track one person of a video and keep body, hand and face points.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from checkpoints.storage import NotInstalledError
-from facereenact.cli.options import COMMON_OPTIONS, common_options, dataclass_options
+from facereenact.cli.options import COMMON_OPTIONS, checkpoints_option, common_options, dataclass_options
 from facereenact.preprocessing.settings import EngineSettings, PreprocessSettings
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def preprocess() -> None:
 @click.option(
     "--log-json", type=click.Path(path_type=Path), metavar="FILE", help="Write a JSON object a line for each clip."
 )
+@checkpoints_option
 @common_options
 def run(
     inputs: tuple[str, ...],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 import click
 
 from facereenact.cli.drive import ProgressBars
-from facereenact.cli.options import common_options, construct, field_option
+from facereenact.cli.options import checkpoints_option, common_options, construct, field_option
 from facereenact.track_settings import TrackSettings
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def track_options(function: Callable[..., Result]) -> Callable[..., Result]:
 
 @click.command()
 @track_options
+@checkpoints_option
 @common_options
 def track(**values: Any) -> None:
     """Track the faces of a video and keep their landmarks.

@@ -24,7 +24,7 @@ from facereenact.preprocessing.shot_tracking import Trackers, Tracking, track_cl
 from facereenact.preprocessing.stores import RECORD, Clip, Output, content_hash, fetched, written_to
 from landmarks.guides import find_face_crop
 from landmarks.storage import save_landmarks
-from landmarks.trackers import TrackerName, open_tracker
+from landmarks.trackers import Following, TrackerName, open_tracker
 
 THUMBNAIL_QUALITY = 85
 
@@ -114,7 +114,7 @@ class ClipWork:
 @cache  # a worker process does many clips: only the first waits for the networks
 def opened_trackers(name: TrackerName, faces: int, estimator: EstimatorName | None) -> Trackers:
     try:
-        tracker = open_tracker(name, faces=faces)
+        tracker = open_tracker(name, Following(faces))
         return Trackers(tracker, faces, None if estimator is None else open_estimator(estimator))
     except InputError as error:
         raise FacereenactError(str(error)) from error  # a fault of the installation, not of a clip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -54,8 +55,9 @@ class PreprocessSettings:
         if not 1 <= self.timeout <= 86400:
             raise ValueError("--timeout must be from 1 to 86400 seconds")
         for name, bound in self.bounds.items():
-            if not bound >= 0:
-                raise ValueError(f"--{name.replace('_', '-')} must be 0 or more")
+            most = 1 if name in SHARES else math.inf
+            if not 0 <= bound <= most:
+                raise ValueError(f"--{name.replace('_', '-')} must be " + ("from 0 to 1" if most == 1 else "0 or more"))
 
     @property
     def bounds(self) -> dict[str, float]:
@@ -65,6 +67,7 @@ class PreprocessSettings:
 
 
 SIDES = ("min", "max")
+SHARES = ("min_detected", "max_blur")  # limits of figures that go from 0 to 1
 
 
 def making(settings: PreprocessSettings, tracker: str, estimator: str | None) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from checkpoints.errors import InputError
 from landmarks.openseeface.models import LANDMARK_MODELS
 from landmarks.openseeface.pose import CompatiblePose, CorrectedPose, PoseSolver
 from landmarks.openseeface.recovery import Recovery
 
-OWN, RETINAFACE = "own", "retinaface"
+Detector = Literal["own", "retinaface"]
+OWN: Detector = "own"
+RETINAFACE: Detector = "retinaface"
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Preset:
 
     max_faces: int = 1
     landmark_model: int = 0  # 0 to 4, of OpenSeeFace's files; what is measured and tested here is 0
-    detector: str = OWN  # or RETINAFACE
+    detector: Detector = OWN
     detection_threshold: float = 0.4  # of its own detector; a find counts once its landmarks are confident
     landmark_threshold: float = 0.6  # of the mean peak of the landmarks
     scan_every: int = 3  # frames, while fewer faces than `max_faces` are followed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import checkpoints
 from checkpoints import NotInstalledError, checkpoints_root, is_installed, locate, pull, remove, verify
 from checkpoints.errors import InputError
 from checkpoints.keeping import recorded
-from checkpoints.published import CATALOGUE, Checkpoint, Hub, find
-from checkpoints.storage import RECORD, UNFINISHED, readable, state
+from checkpoints.published import CATALOGUE, Checkpoint, Hub, PublishedFile, find
+from checkpoints.storage import RECORD, UNFINISHED, read_record, readable, state
 from tests.checkpoints.server import Server, checkpoint, published, serving, some_bytes
 
 ONE, TWO = some_bytes(5000, 1), some_bytes(3000, 2)
@@ -164,3 +165,39 @@ def test_the_public_names_are_lazy() -> None:
     assert set(checkpoints.__all__) <= set(dir(checkpoints))
     with pytest.raises(AttributeError, match="nothing"):
         _ = checkpoints.nothing
+
+
+def by_hand(folder: Path) -> Checkpoint:
+    """A checkpoint of two files that somebody has copied into their folder."""
+    contents = {"a.onnx": b"network", "b.json": b"{}"}
+    for name, content in contents.items():
+        (folder / "tiny").mkdir(parents=True, exist_ok=True)
+        (folder / "tiny" / name).write_bytes(content)
+    files = tuple(PublishedFile(name, sha256=hashlib.sha256(content).hexdigest()) for name, content in contents.items())
+    optional = PublishedFile("c.onnx", git_blob="0" * 40, optional=True)
+    return Checkpoint(
+        name="tiny", title="", needed_by="", licence="", source=Hub("a/b", revision="0" * 40), files=(*files, optional)
+    )
+
+
+def test_files_that_were_copied_into_the_folder_count_once_their_hashes_prove_them(tmp_path: Path) -> None:
+    entry = by_hand(tmp_path)
+    assert state(entry, root=tmp_path) == "installed"
+    assert set(read_record(tmp_path / "tiny")) == {"a.onnx", "b.json"}
+    (tmp_path / "tiny" / "a.onnx").write_bytes(b"net")
+    assert state(entry, root=tmp_path) == "partial"
+
+
+def test_a_copied_file_of_another_content_does_not_count(tmp_path: Path) -> None:
+    entry = by_hand(tmp_path)
+    (tmp_path / "tiny" / "a.onnx").write_bytes(b"Network")
+    assert state(entry, root=tmp_path) == "partial"
+    assert not (tmp_path / "tiny" / "record.json").exists()
+
+
+def test_a_folder_that_may_only_be_read_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("checkpoints.storage.write_record", refuse)
+    assert state(by_hand(tmp_path), root=tmp_path) == "installed"

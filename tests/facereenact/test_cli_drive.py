@@ -130,8 +130,8 @@ def test_every_option_reaches_the_settings(tmp_path: Path) -> None:
             "head_from": None, "audio_from": None, "save_pose": None,
         },
         "diffusion": {
-            "preset": "exact", "steps": None, "guidance": None, "scheduler": None, "decoder": None, "seed": 0, "head_scale": 1.0,
-            "mouth_scale": 1.0, "body_scale": 1.0, "combine": "paste", "body_side": None,
+            "preset": "exact", "steps": None, "guidance": None, "scheduler": None, "decoder": None, "seed": 0,
+            "head_scale": 1.0, "mouth_scale": 1.0, "body_scale": 1.0, "combine": "paste", "body_side": None,
             "window": 24, "overlap": 4, "dtype": "auto", "device": "auto", "checkpoints": None,
             "keep_background": True,
         },

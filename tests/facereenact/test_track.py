@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 import facereenact.tracking as tracking
+from checkpoints import locate
 from facereenact import cli, track_live, track_processes
 from facereenact.errors import FaceNotFoundError, InputError
 from facereenact.track_live import camera_frames
@@ -158,6 +161,36 @@ def test_the_other_trackers(tmp_path: Path, tracker: str) -> None:
     assert ("auto: the networks" if tracker == "hybrid" else "asked for") in table(result.stdout)["tracker"]
     track = load_landmarks(output)
     assert track.tracker.startswith(tracker) and track.detected.all() and 0.4 < track.mean_score <= 1
+
+
+@pytest.mark.usefixtures("models")
+def test_retinaface_finds_several_faces_too(tmp_path: Path) -> None:
+    output = tmp_path / f"duo{SUFFIX}"
+    arguments = ("-o", output, "--tracker", "openseeface", "--faces", 2, "--detector", "retinaface")
+    result = invoke(clips.two_drivers(), *arguments)
+    assert result.exit_code == 0, result.output
+    tracks = [load_landmarks(tmp_path / f"duo.{index}{SUFFIX}") for index in range(2)]
+    assert all(track.detected.mean() > 0.9 for track in tracks)
+    assert abs(tracks[0].points[:, 30, 0].mean() - tracks[1].points[:, 30, 0].mean()) > 50
+
+
+@pytest.mark.usefixtures("models")
+def test_a_landmark_network_that_is_not_there_is_named(tmp_path: Path) -> None:
+    line = error_line(invoke(clips.talk(), "-o", tmp_path / f"t{SUFFIX}", "--landmark-model", 3))
+    assert "lm_model3_opt.onnx" in line
+
+
+@pytest.mark.usefixtures("models")
+def test_checkpoints_are_looked_for_where_they_are_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copied there by hand, without a record."""
+    shutil.copytree(locate("openseeface"), tmp_path / "mine" / "openseeface")
+    (tmp_path / "mine" / "openseeface" / "record.json").unlink()
+    monkeypatch.setenv("FACEREENACT_CHECKPOINTS", str(tmp_path / "none"))
+    output = tmp_path / f"t{SUFFIX}"
+    result = invoke(clips.talk(), "-o", output, "--tracker", "openseeface", "--checkpoints", tmp_path / "mine")
+    assert result.exit_code == 0, result.output
+    assert os.environ["FACEREENACT_CHECKPOINTS"] == str(tmp_path / "none")
+    assert "not installed" in error_line(invoke(clips.talk(), "-o", output, "--tracker", "openseeface", "--overwrite"))
 
 
 def test_parts_at_once_give_nearly_the_same_and_always_the_same(
@@ -368,6 +401,9 @@ def test_an_address_out_of_reach_is_one_line(tmp_path: Path, monkeypatch: pytest
         (("v.mp4", "--jobs", "2", "--send", "11573"), "do not go with --jobs"),
         (("v.mp4", "--send", "11573", "--tracker", "hybrid"), "do not go with --tracker hybrid"),
         (("v.mp4", "--tracker", "mediapipe", "--preset", "compat"), "--preset is of OpenSeeFace"),
+        (("v.mp4", "--tracker", "mediapipe", "--detector", "retinaface"), "--detector is of OpenSeeFace"),
+        (("v.mp4", "--tracker", "mediapipe", "--landmark-model", "1"), "--landmark-model is of OpenSeeFace"),
+        (("v.mp4", "--landmark-model", "5"), "--landmark-model must be from 0 to 4"),
         (("v.mp4", "--csv", "log.txt"), "ends in .csv"),
         (("v.mp4", "--start", "2", "--end", "1"), "--end after it"),
         (("v.mp4", "--fps", "0"), "--fps must be"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from landmarks.face_mesh import FaceMesh, point_weights
 from landmarks.hybrid import ALONE, EYES, combined, paired, without_geometry, without_mesh
-from landmarks.trackers import HybridFaces, MediaPipeFaces
+from landmarks.trackers import Following, HybridFaces, MediaPipeFaces
 from landmarks.tracking import SeenFace, eye_openness
 from landmarks.types import LEFT_EYE, RIGHT_EYE
 from tests.faces import acted, hopper
@@ -110,7 +110,7 @@ def test_the_blinks_of_the_mesh_are_kept(
 ) -> None:
     """Printed per clip and eye: blinks in the mesh, of these in the hybrid and in OpenSeeFace alone; then winks."""
     install_models(tmp_path, monkeypatch)
-    hybrid, mesh = HybridFaces(1, "corrected"), MediaPipeFaces(1, "corrected")
+    hybrid, mesh = HybridFaces(Following()), MediaPipeFaces(Following())
     rows, total, kept = [], 0, 0
     for name in CLIPS:
         hybrid.reset()

@@ -160,7 +160,7 @@ def test_arrays_that_do_not_fit_together_are_an_error(saved: Path) -> None:
         load_landmarks(with_metadata(saved, {}))
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30, -1e7])
 def test_points_that_are_no_numbers_are_an_error(saved: Path, value: float) -> None:
     arrays = load_file(saved)
     arrays["points"][0, 0, 0] = value

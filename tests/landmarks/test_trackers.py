@@ -16,6 +16,7 @@ from landmarks.identities import Identities
 from landmarks.mediapipe_tracker import FaceChoice
 from landmarks.openseeface import OpenSeeFaceTracker
 from landmarks.trackers import (
+    Following,
     HybridFaces,
     MediaPipeFaces,
     OneFace,
@@ -99,7 +100,7 @@ def test_auto_takes_hybrid_where_the_networks_are(tmp_path: Path, monkeypatch: p
 
 def test_an_unknown_preset_is_refused() -> None:
     with pytest.raises(InputError, match="corrected or compat"):
-        OpenSeeFaceFaces(1, "fast")
+        OpenSeeFaceFaces(Following(preset="fast"))
 
 
 def test_an_unseen_pupil_lies_in_its_eye() -> None:
@@ -124,7 +125,7 @@ def test_a_builder_takes_what_a_tracker_states() -> None:
 def test_two_faces_are_followed_each_in_its_place(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if name != "mediapipe":
         install_models(tmp_path, monkeypatch)
-    tracker = open_tracker(choose_tracker(name)[0], faces=2)
+    tracker = open_tracker(choose_tracker(name)[0], Following(2))
     frames = [np.roll(couple(), 3 * index, axis=1) for index in range(8)]
     rows = [tracker(frame) for frame in [*frames, BLANK, *frames]]
     tracker.close()
@@ -141,7 +142,7 @@ def test_a_tracked_face_lies_where_the_picture_shows_it(
     if kind is not MediaPipeFaces:
         install_models(tmp_path, monkeypatch)
     frames = [(hopper().image, index / 25) for index in range(5)]
-    with OneFace(kind(1, "corrected")) as tracker:
+    with OneFace(kind(Following())) as tracker:
         first, second = track(frames, tracker), track(frames, tracker)
     np.testing.assert_array_equal(first.points, second.points)
     error = (
@@ -158,7 +159,7 @@ def test_every_tracker_follows_the_chosen_face(
 ) -> None:
     if name != "mediapipe":
         install_models(tmp_path, monkeypatch)
-    with OneFace(open_tracker(choose_tracker(name)[0], face=choice)) as tracker:
+    with OneFace(open_tracker(choose_tracker(name)[0], Following(face=choice))) as tracker:
         for _ in range(2):
             tracker.reset()
             rows = [tracker(image) for image in [BLANK, *[np.roll(couple(), 3 * index, axis=1) for index in range(6)]]]
@@ -171,7 +172,7 @@ def test_every_tracker_follows_the_chosen_face(
 def test_a_face_that_is_not_there_cannot_be_chosen(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if name != "mediapipe":
         install_models(tmp_path, monkeypatch)
-    with OneFace(open_tracker(choose_tracker(name)[0], face=2)) as tracker:
+    with OneFace(open_tracker(choose_tracker(name)[0], Following(face=2))) as tracker:
         assert tracker(BLANK) is None
         with pytest.raises(InputError, match="there is no face 2: 2 found, counted from 0 at the left"):
             tracker(couple())
@@ -179,7 +180,10 @@ def test_a_face_that_is_not_there_cannot_be_chosen(name: str, tmp_path: Path, mo
 
 def test_the_original_starts_with_the_face_it_is_surest_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_models(tmp_path, monkeypatch)
-    with OneFace(OpenSeeFaceFaces(1, "compat")) as tracker, OneFace(OpenSeeFaceFaces(1, "compat", 0)) as told:
+    with (
+        OneFace(OpenSeeFaceFaces(Following(preset="compat"))) as tracker,
+        OneFace(OpenSeeFaceFaces(Following(preset="compat", face=0))) as told,
+    ):
         surest, chosen = tracker(couple()), told(couple())
     with OpenSeeFaceTracker(models_folder(), preset="compat") as original:
         (expected,) = original(couple())
@@ -193,7 +197,7 @@ def test_the_hybrid_points_mediapipe_at_the_face_of_openseeface(
 ) -> None:
     """MediaPipe begins with somebody else: after one look at both, the two agree."""
     install_models(tmp_path, monkeypatch)
-    tracker = HybridFaces(1, "corrected")
+    tracker = HybridFaces(Following())
     alone = tracker.geometry(couple())[0]
     assert alone is not None
     other = 250.0 if alone.centre[0] > 512 else 780.0
@@ -208,7 +212,7 @@ def test_the_hybrid_uses_the_mesh_where_openseeface_sees_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_models(tmp_path, monkeypatch)
-    tracker = HybridFaces(1, "corrected")
+    tracker = HybridFaces(Following())
     both = tracker(hopper().image)[0]
     tracker.geometry.reset()
     monkeypatch.setattr(OpenSeeFaceFaces, "__call__", lambda self, image: [None])

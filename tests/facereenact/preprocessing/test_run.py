@@ -335,6 +335,8 @@ def test_nothing_to_do_is_told(tmp_path: Path) -> None:
         ({"timeout": 0.0}, "--timeout"),
         ({"min_detected": -1.0}, "--min-detected"),
         ({"max_blur": float("nan")}, "--max-blur"),
+        ({"min_detected": 1.5}, "--min-detected must be from 0 to 1"),
+        ({"max_blur": 5.0}, "--max-blur must be from 0 to 1"),
     ],
 )
 def test_settings_out_of_range_are_told(values: dict[str, float], words: str) -> None:
