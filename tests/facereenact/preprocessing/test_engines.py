@@ -18,10 +18,11 @@ from facereenact.errors import FacereenactError, OutputError
 from facereenact.preprocessing.engines import LocalEngine
 from facereenact.preprocessing.ray_engine import RayEngine
 from facereenact.preprocessing.results import ClipResult
+from facereenact.preprocessing.run import preprocess
 from facereenact.preprocessing.stores import Clip
 from facereenact.preprocessing.worker import Worker
 from facereenact.preprocessing.worker_process import keep_a_core
-from tests.facereenact.preprocessing.plain import clips, named
+from tests.facereenact.preprocessing.plain import SETTINGS, clips, files_of, named, run, write_face
 
 KEEP = "import os; from facereenact.preprocessing.worker_process import keep_a_core as k"
 
@@ -222,3 +223,18 @@ def test_a_cluster_loses_a_machine_and_no_clip() -> None:
         cluster.shutdown()
     assert names(results) == names_of
     assert [result.error for result in results] == [""] * 4
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_the_files_are_the_same_whichever_engine_and_however_many_workers(engine: str, tmp_path: Path) -> None:
+    if engine == "ray":
+        pytest.importorskip("ray")
+    videos = [write_face(tmp_path / f"{first}.mp4", first=first) for first in range(3)]
+    run(videos, tmp_path / "one")
+    several = RayEngine(workers=2) if engine == "ray" else LocalEngine(2)
+    assert not [each.error for each in preprocess(videos, tmp_path / "two", SETTINGS, several) if each.error]
+    one, two = (files_of(tmp_path / name) for name in ("one", "two"))
+    assert {name for name in one if name.endswith(".landmarks.safetensors")} != set()
+    assert {name: one[name] for name in one if name.startswith("clips/")} == {
+        name: two[name] for name in two if name.startswith("clips/")
+    }
