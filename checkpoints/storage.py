@@ -122,7 +122,9 @@ def command(verb: str, name: str, root: Path | None, arguments: str = "") -> str
 
 def how_to_install(entry: Checkpoint, root: Path | None) -> str:
     """The commands for a machine with and without a connection, on one line."""
-    lacking = "incomplete or damaged" if state(entry, root=root) == "partial" else "not installed"
+    lacking = "not installed"
+    if state(entry, root=root) == "partial":
+        lacking = f"incomplete or damaged{_faulty(entry, folder_of(entry, root))}"
     missing = f"{entry.name} is {lacking} in {folder_of(entry, root)}"
     by_hand = f"download {', '.join(each.name for each in entry.files if not each.optional)} from {entry.source.page}"
     importing = f"run: {command('import', entry.name, root, 'FOLDER')}"
@@ -135,6 +137,17 @@ def how_to_install(entry: Checkpoint, root: Path | None) -> str:
         return f"{missing}; {by_hand} in a browser and {importing}{mirror}"
     pulling = f"run: {command('pull', entry.name, root)}"
     return f"{missing}; {pulling} (without a connection, {by_hand} elsewhere and {importing})"
+
+
+def _faulty(entry: Checkpoint, folder: Path) -> str:
+    """The files at fault, in brackets; nothing where none can be told from the others."""
+    try:
+        record = read_record(folder)
+    except InputError:
+        return f" ({RECORD})"
+    names = [file.stored_name for file in entry.files if not file.optional]
+    faulty = [name for name in names if not is_intact(folder, name, record)]
+    return f" ({', '.join(faulty)})" if len(faulty) < len(names) else ""
 
 
 def read_record(folder: Path) -> dict[str, StoredFile]:

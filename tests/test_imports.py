@@ -118,9 +118,12 @@ DIRECTIONS: dict[str, set[str]] = {
     | {
         "facereenact",
         "facereenact.console",
+        "facereenact.diffusion",
+        "facereenact.diffusion_settings",
         "facereenact.drive",
         "facereenact.driver",
         "facereenact.preprocessing",
+        "facereenact.renderer_choice",
         "facereenact.renderers",
         "facereenact.settings",
         "facereenact.sidecar",

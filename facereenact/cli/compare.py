@@ -27,10 +27,12 @@ def compare(a: Path, b: Path, output: Path | None, show_all: bool) -> None:
 
     from facereenact.cli.evaluate_output import print_whole
     from facereenact.evaluation.comparing import compare as run
-    from facereenact.evaluation.comparison_html import HEADER, row
+    from facereenact.evaluation.comparison_html import HEADER, lines_of_all, row
     from facereenact.evaluation.report import load_report
 
     comparison = run(load_report(a), load_report(b))
+    for warning in comparison.warnings:
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
     if output is not None:
         comparison.save(output)
     table = Table(box=None, pad_edge=False, title=f"{len(comparison.clips)} clips, {comparison.protocol}")
@@ -43,6 +45,8 @@ def compare(a: Path, b: Path, output: Path | None, show_all: bool) -> None:
         print_whole(table)
     else:
         click.echo("no metric differs beyond doubt (--all shows them)")
+    for line in lines_of_all(comparison):
+        click.echo(line)
     if comparison.left_out:
         click.echo(f"left out, as only one report has them: {', '.join(comparison.left_out)}")
     if output is not None:

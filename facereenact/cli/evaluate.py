@@ -158,7 +158,8 @@ def pairs(driver: Path, result: Path, **values: Any) -> None:
     """Compare finished results with their drivers, frame by frame.
 
     DRIVER and RESULT are two videos of one scene, or a folder or data set of drivers and a folder of results of the
-    same names.
+    same names. This reproduces the tables of TikTok and UBC fashion: DRIVER is the data set (--layout), RESULT the
+    folder of the animated bodies.
     """
     run("pairs", (driver,), {**values, "results": (result,)})
 

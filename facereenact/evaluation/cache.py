@@ -14,8 +14,9 @@ from facereenact import __version__
 from facereenact.errors import OutputError
 
 ROOT = Path(__file__).resolve().parents[2]
-RENDERING = ("landmarks", "facereenact", "facereenact/renderers")  # the code that makes results
-MEASURING = (*RENDERING, "facereenact/evaluation")  # and that which measures them
+PACKAGES = ("body", "checkpoints", "facereenact", "landmarks")
+MEASURING = "facereenact/evaluation"  # the code that measures results and makes none
+SUFFIXES = (".py", ".csv", ".json", ".npz", ".gz")  # of source text, and of the tables that it reads
 LENGTH = 12  # hexadecimal digits of a key
 
 
@@ -26,12 +27,13 @@ def key_of(*parts: Any) -> str:
 
 
 @cache
-def program(folders: tuple[str, ...]) -> str:
-    """Version and source text of a part of the program: an edited checkout is another program."""
+def program(root: Path = ROOT, *, without: str | None = None) -> str:
+    """Version, source text and tables of this program, but for one folder: an edited checkout is another program."""
     digest = hashlib.sha256(__version__.encode())
-    for folder in folders:
-        for path in sorted((ROOT / folder).glob("*.py")):
-            digest.update(path.read_bytes())
+    for path in sorted(path for package in PACKAGES for path in (root / package).rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if path.suffix in SUFFIXES and not (without and name.startswith(f"{without}/")):
+            digest.update(name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 

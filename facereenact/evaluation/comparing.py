@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facereenact.errors import InputError, OutputError
+from facereenact.evaluation.alikeness import unlike
 from facereenact.evaluation.cache import write_json, write_text
 from facereenact.evaluation.metric_names import describe
 from facereenact.evaluation.report import ClipReport, Report
@@ -45,6 +46,8 @@ class Comparison:
     clips: list[str]  # that both have
     left_out: list[str]  # that only one has, or that differ in their driver
     differences: list[Difference]
+    of_all: dict[str, tuple[float, float]]  # metrics of the whole set, in a and b: they have no interval
+    warnings: list[str]  # what makes the two unlike, besides the settings of their renders
 
     def save(self, path: Path) -> None:
         """Write it as .json or .html.
@@ -86,7 +89,15 @@ def compare(a: Report, b: Report) -> Comparison:
         clips=shared,
         left_out=sorted((of_a.keys() | of_b.keys()) - set(shared)),
         differences=[each for each in found if each is not None],
+        of_all=_of_all(a, b),
+        warnings=unlike(a, b, pairs),
     )
+
+
+def _of_all(a: Report, b: Report) -> dict[str, tuple[float, float]]:
+    """The metrics of the whole set that both have."""
+    pairs = {name: (value, b.of_all.get(name)) for name, value in a.of_all.items()}
+    return {name: (one, other) for name, (one, other) in pairs.items() if one is not None and other is not None}
 
 
 def _difference(metric: str, pairs: list[tuple[ClipReport, ClipReport]]) -> Difference | None:

@@ -17,9 +17,20 @@ def html_comparison(comparison: Comparison) -> str:
         f"<li>{letter}: {escape(name)}</li>" for letter, name in zip("AB", (comparison.a, comparison.b), strict=True)
     )
     body = f"<h1>Comparison over {len(comparison.clips)} clips ({comparison.protocol})</h1><ul>{names}</ul>"
+    body += "".join(f"<p><b>Warning:</b> {escape(each)}.</p>" for each in comparison.warnings)
     if comparison.left_out:
         body += f"<p>Left out, as only one has them: {escape(', '.join(comparison.left_out))}.</p>"
-    return page("facereenact: comparison", body + table(HEADER, map(row, comparison.differences)))
+    body += table(HEADER, map(row, comparison.differences))
+    body += "".join(f"<p>{escape(each)}</p>" for each in lines_of_all(comparison))
+    return page("facereenact: comparison", body)
+
+
+def lines_of_all(comparison: Comparison) -> list[str]:
+    """The metrics of the whole set, each in a line."""
+    return [
+        f"{describe(name).title} of all: A {shown(name, a)}, B {shown(name, b)}, without an interval"
+        for name, (a, b) in comparison.of_all.items()
+    ]
 
 
 def row(difference: Difference) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from facereenact import __version__
 from facereenact.errors import InputError
-from facereenact.evaluation.cache import MEASURING, program, read_json, write_json
+from facereenact.evaluation.cache import program, read_json, write_json
 from facereenact.evaluation.mean import Mean
 
 FORMAT = 1
@@ -26,6 +26,7 @@ class ClipReport:
     driver: str
     driver_sha256: str
     source: str | None
+    source_sha256: str | None  # None where the source is a frame of the driver
     result: str
     parts: list[str] | None
     frames: int
@@ -112,7 +113,7 @@ def mean_of(clips: list[dict[str, float | None]]) -> dict[str, float | None]:
 
 def versions() -> dict[str, str]:
     """Of this program and of what the numbers rest on."""
-    found = {"facereenact": __version__, "program": program(MEASURING)[:12]}
+    found = {"facereenact": __version__, "program": program()[:12]}
     for name in PACKAGES:
         try:
             found[name] = version(name)

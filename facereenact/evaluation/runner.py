@@ -5,26 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from checkpoints import is_installed
-from facereenact.console import quiet_libraries, show_log
 from facereenact.errors import FacereenactError, InputError, OutputError
-from facereenact.evaluation.cache import (
-    MEASURING,
-    contents_of,
-    key_of,
-    plain,
-    program,
-    read_json,
-    write_json,
-    write_text,
-)
+from facereenact.evaluation.cache import contents_of, key_of, plain, program, read_json, write_json, write_text
 from facereenact.evaluation.clip import measure
 from facereenact.evaluation.observers import choose_judge
 from facereenact.evaluation.perceptual import WIDTHS, missing_networks, network_hashes
@@ -35,6 +24,7 @@ from facereenact.evaluation.report import NAME, Report
 from facereenact.evaluation.report_html import html_report
 from facereenact.evaluation.settings import EvaluateSettings
 from facereenact.evaluation.summary import summarised
+from facereenact.evaluation.workers import in_processes
 from landmarks.trackers import OPENSEEFACE
 
 log = logging.getLogger(__name__)
@@ -103,6 +93,7 @@ def evaluate_case(case: Case, settings: EvaluateSettings, progress: Progress) ->
         "driver": str(case.driver),
         "driver_sha256": contents_of(case.driver),
         "source": None if case.source is None else str(case.source),
+        "source_sha256": None if case.source is None else contents_of(case.source),
         "result": str(result),
         "parts": case.parts,
         "frames": measured.frames,
@@ -122,7 +113,7 @@ def evaluate_case(case: Case, settings: EvaluateSettings, progress: Progress) ->
 def _clip_key(case: Case, settings: EvaluateSettings) -> str:
     """What a measurement depends on."""
     return key_of(
-        program(MEASURING),
+        program(),
         (network_hashes(), is_installed(OPENSEEFACE)),
         render_key(case, settings),
         contents_of(case.driver),
@@ -159,16 +150,8 @@ def _outcomes(
         for case in cases:
             yield case, _attempt(case, settings, progress)
         return
-    # A fresh process each: MediaPipe and OpenCV do not survive a fork.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(min(settings.jobs, len(cases)), context, initializer=_begin_worker) as pool:
-        futures = {pool.submit(_attempt, case, settings, _silent): case for case in cases}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    attempt = partial(_attempt, settings=settings, progress=_silent)
+    yield from in_processes(attempt, cases, min(settings.jobs, len(cases)))
 
 
 def _attempt(case: Case, settings: EvaluateSettings, progress: Progress) -> dict[str, Any] | str:
@@ -181,12 +164,6 @@ def _attempt(case: Case, settings: EvaluateSettings, progress: Progress) -> dict
     except Exception as error:
         log.debug("%s failed", case.name, exc_info=True)
         return f"{type(error).__name__}: {error}"
-
-
-def _begin_worker() -> None:
-    """What the command line does for its own process."""
-    quiet_libraries()
-    show_log(logging.WARNING)
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:

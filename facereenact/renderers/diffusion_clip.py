@@ -44,11 +44,12 @@ class Diffusion:
 
     @property
     def plan(self) -> dict[str, Any]:
-        """All of it that latents depend on, beside the guides, in plain values."""
+        """All of it that latents depend on, beside the guides, in plain values; the same in every process."""
+        config = {name: value for name, value in self.scheduler.config.items() if not name.startswith("_")}
         return {
             **{name: getattr(self, name) for name in ("window", "overlap", "seed", "size", "unguided")},
             "sampling": asdict(self.sampling),
-            "scheduler": {"class": type(self.scheduler).__name__, **dict(self.scheduler.config)},
+            "scheduler": {"class": type(self.scheduler).__name__, **config},
         }
 
 

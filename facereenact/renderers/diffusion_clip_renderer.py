@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facereenact.errors import InputError
 from facereenact.networks import Networks
 from facereenact.pipelines.base import decoded, noise_for
 from facereenact.pipelines.guides import GuideFeatures
@@ -73,6 +75,7 @@ class ClipRenderer:
 
         Raises:
             NotFiniteError: the networks gave numbers that are not finite.
+            InputError: the GPU has too little memory.
             OutputError: the disk is full.
         """
         scales = {guide.guider: guide.scale for guide in clip.guides}
@@ -83,7 +86,8 @@ class ClipRenderer:
         self._chunks = chunks_of(clip.frames, context=self.diffusion.context)
         try:
             if any(self._store.finished(chunk) is None for chunk in self._chunks):
-                self._denoise(clip, self._store)
+                with _memory_error_told():
+                    self._denoise(clip, self._store)
         except BaseException:
             if self._store.is_begun:
                 log.warning("what is done is kept in %s: the same command goes on from there", self.folder)
@@ -92,7 +96,7 @@ class ClipRenderer:
     def pictures(self) -> Iterator[Image]:
         """The frames of the denoised clip (height, width, 3), decoded one at a time; they can be had again."""
         assert self._store is not None
-        with self._networks.use("decoder") as networks:
+        with _memory_error_told(), self._networks.use("decoder") as networks:
             for chunk in self._store.latents(self._chunks):
                 yield from map(to_picture, decoded(networks[0], chunk))
 
@@ -129,11 +133,27 @@ class ClipRenderer:
         return EncodedSource(latents, embeds)
 
 
+@contextmanager
+def _memory_error_told() -> Iterator[None]:
+    """Raises InputError for a GPU that is too small whatever is done."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise InputError(
+            "the GPU has too little memory, even with small windows and the weights in main memory; close what else uses "
+            "it, or give --device cpu, --dtype float16 or a smaller --window"
+        ) from error
+
+
 class Steps:
     """Counts windows over all steps and chunks."""
 
     def __init__(self, chunks: list[Chunk], diffusion: Diffusion, on_progress: OnProgress) -> None:
         self._on_progress = on_progress
+        self.recount(chunks, diffusion)
+
+    def recount(self, chunks: list[Chunk], diffusion: Diffusion) -> None:
+        """Count with the windows of other settings from now on."""
         self._per_chunk = [diffusion.sampling.steps * len(windows_of(chunk, chunks, diffusion)) for chunk in chunks]
 
     def __call__(self, chunk: Chunk, windows: int) -> None:
@@ -159,6 +179,8 @@ class _Run:
     ) -> None:
         self._diffusion, self._unet, self._guides, self._condition = diffusion, unet, guides, condition
         self._store, self._steps = store, steps
+        self._context = diffusion.context  # for which the chunks were cut, whatever becomes of the windows
+        self._is_offloaded = False
 
     def __call__(self, chunks: list[Chunk]) -> None:
         held = None
@@ -171,17 +193,30 @@ class _Run:
             held = finished[1]
 
     def _with_less_memory_if_needed(self, chunk: Chunk, chunks: list[Chunk], held: Any) -> tuple[Tensor, Any]:
-        try:
-            return self._denoised(chunk, chunks, held)
-        except torch.cuda.OutOfMemoryError:
+        while True:
+            try:
+                return self._denoised(chunk, chunks, held)
+            except torch.cuda.OutOfMemoryError:
+                if not self._saves_memory():
+                    raise
+            torch.cuda.empty_cache()
+            self._steps.recount(chunks, self._diffusion)
+
+    def _saves_memory(self) -> bool:
+        """Smaller windows; if that is not enough, weights that come to the GPU layer by layer. False after that."""
+        if self._diffusion.window > LEAST_WINDOW:
             window = max(LEAST_WINDOW, self._diffusion.window // 2)
-            if window >= self._diffusion.window:
-                raise
             log.warning("the GPU is out of memory: going on with windows of %d frames", window)
             overlap = min(self._diffusion.overlap, window - 1)
             self._diffusion = replace(self._diffusion, window=window, overlap=overlap)
-            torch.cuda.empty_cache()
-        return self._denoised(chunk, chunks, held)
+            return True
+        if self._is_offloaded:
+            return False
+        log.warning("the GPU is still out of memory: going on with the weights in main memory, which is slower")
+        device, main = self._unet.device, torch.device("cpu")
+        self._unet.enable_group_offload(onload_device=device, offload_device=main, offload_type="leaf_level")
+        self._is_offloaded = True
+        return True
 
     def _denoised(self, chunk: Chunk, chunks: list[Chunk], held: Any) -> tuple[Tensor, Any]:
         """The latents of a chunk's own frames and the trajectory of the last ones."""
@@ -204,7 +239,7 @@ class _Run:
             windows,
             sampling=diffusion.sampling,
             held=held,
-            record=slice(len(chunk.frames) - min(diffusion.context, len(chunk.frames)), None),
+            record=slice(len(chunk.frames) - min(self._context, len(chunk.frames)), None),
             progressed=self._store.progressed(chunk) if goes_on else None,
             on_window=lambda step, done: self._steps(chunk, step * len(windows) + done),
             after_step=after_step,

@@ -14,7 +14,7 @@ from checkpoints import NotInstalledError, checkpoints_root, is_installed, locat
 from checkpoints.errors import InputError
 from checkpoints.keeping import recorded
 from checkpoints.published import CATALOGUE, Checkpoint, Hub, PublishedFile, find
-from checkpoints.storage import RECORD, UNFINISHED, read_record, readable, state
+from checkpoints.storage import RECORD, UNFINISHED, how_to_install, read_record, readable, state
 from tests.checkpoints.server import Server, checkpoint, published, serving, some_bytes
 
 ONE, TWO = some_bytes(5000, 1), some_bytes(3000, 2)
@@ -186,6 +186,7 @@ def test_files_that_were_copied_into_the_folder_count_once_their_hashes_prove_th
     assert set(read_record(tmp_path / "tiny")) == {"a.onnx", "b.json"}
     (tmp_path / "tiny" / "a.onnx").write_bytes(b"net")
     assert state(entry, root=tmp_path) == "partial"
+    assert "tiny is incomplete or damaged (a.onnx) in" in how_to_install(entry, tmp_path)
 
 
 def test_a_copied_file_of_another_content_does_not_count(tmp_path: Path) -> None:

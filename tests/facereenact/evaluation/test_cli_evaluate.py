@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,9 +17,12 @@ from click.testing import CliRunner, Result
 from facereenact import cli
 from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.evaluation import runner
+from facereenact.evaluation.protocols import Case
 from facereenact.evaluation.report import Report
 from facereenact.evaluation.settings import EvaluateSettings
+from facereenact.evaluation.workers import DIED
 from tests.facereenact import clips
+from tests.facereenact.evaluation.test_workers import kill_me
 
 
 def invoke(*arguments: str | Path) -> Result:
@@ -80,6 +84,22 @@ def test_a_failed_clip_gives_its_own_exit_code(tmp_path: Path) -> None:
     assert done.exit_code == 3
     assert "nobody failed: " in done.stdout
     assert len(json.loads((tmp_path / "o" / "report.json").read_text())["clips"]) == 1
+
+
+def test_a_killed_process_fails_its_clip_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "_attempt", killed_at_uneven)
+    arguments = ("self", clips.talk(), clips.uneven(), "-o", tmp_path / "o", "--end", "0.2", "--jobs", "2")
+    done = invoke("evaluate", *arguments)
+    assert (done.exit_code, done.exception.__class__) == (3, SystemExit)
+    assert f"uneven failed: {DIED}" in done.stdout.replace("\n", " ")
+    assert [clip["name"] for clip in json.loads((tmp_path / "o" / "report.json").read_text())["clips"]] == ["talk"]
+
+
+def killed_at_uneven(case: Case, **more: Any) -> Any:
+    """Runs in the worker, where nothing is replaced."""
+    if case.name == "uneven":
+        kill_me()
+    return runner._attempt(case, **more)
 
 
 def test_leakage_prints_its_matrix(tmp_path: Path) -> None:
@@ -167,3 +187,14 @@ def test_compare_shows_what_differs(tmp_path: Path, self_report: Report) -> None
     assert "PSNR, dB" in done.stdout and f"written   {tmp_path / 'c.html'}" in done.stdout
     assert "no metric differs" in invoke("compare", self_report.folder, self_report.folder).stdout
     assert invoke("compare", self_report.folder, tmp_path).exit_code == 1
+
+
+def test_compare_warns_of_unlike_reports(tmp_path: Path, self_report: Report) -> None:
+    for name, fid in (("a", 30.0), ("b", 20.0)):
+        (tmp_path / name).mkdir()
+        replace(
+            self_report, settings={**self_report.settings, "end": fid}, of_all={"fid": fid}, folder=tmp_path / name
+        ).save()
+    done = invoke("compare", tmp_path / "a", tmp_path / "b")
+    assert (done.exit_code, done.stderr) == (0, "warning: --end differs: A 30.0, B 20.0\n")
+    assert "FID of all: A 30.00, B 20.00, without an interval" in done.stdout

@@ -12,6 +12,7 @@ from scipy import stats
 
 from facereenact.errors import InputError, OutputError
 from facereenact.evaluation.comparing import Comparison, bootstrap, compare
+from facereenact.evaluation.comparison_html import html_comparison
 from facereenact.evaluation.report import ClipReport, Report, mean_of
 
 Values = dict[str, dict[str, float | None]]
@@ -25,6 +26,7 @@ def report(name: str, clips: Values, protocol: str = "self") -> Report:
             driver=f"{clip}.mp4",
             driver_sha256=f"hash of {clip}",
             source=None,
+            source_sha256=None,
             result="",
             parts=None,
             frames=10,
@@ -133,13 +135,53 @@ def test_what_cannot_be_compared_is_refused() -> None:
         compare(report("a", BASE), report("b", {"new": {"psnr": 1.0}}))
 
 
+def test_settings_of_drive_are_what_reports_differ_in() -> None:
+    settings = {"end": None, "source_frame": 0, "tracker": "auto", "window": None, "jobs": 1, "drive": {}}
+    a = replace(report("a", BASE), settings=settings)
+    b = replace(report("b", BASE), settings={**settings, "jobs": 4, "drive": {"smooth": "light"}, "output": "b"})
+    assert compare(a, b).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("end", 2.0, "--end differs: A none, B 2.0"),
+        ("source_frame", 3, "--source-frame differs: A none, B 3"),
+        ("tracker", "mediapipe", "--tracker differs: A none, B mediapipe"),
+        ("window", 12, "--window differs: A none, B 12"),
+    ],
+)
+def test_other_settings_are_warned_of(name: str, value: object, told: str) -> None:
+    assert compare(report("a", BASE), replace(report("b", BASE), settings={name: value})).warnings == [told]
+
+
+def test_other_judges_and_sources_are_warned_of() -> None:
+    judged, drawn = report("b", BASE), report("b", BASE)
+    judged.clips[2] = replace(judged.clips[2], judge={"name": "openseeface", "independent": True, "reason": ""})
+    assert compare(report("a", BASE), judged).warnings == ["the motion is judged by other trackers: clip 2"]
+    drawn.clips = [replace(clip, source_sha256="of a portrait") for clip in drawn.clips]
+    assert compare(report("a", BASE), drawn).warnings == ["the sources differ: clip 0, clip 1, clip 2 and 5 more"]
+
+
+def test_metrics_of_the_whole_set_stand_side_by_side() -> None:
+    a = replace(report("a", BASE), of_all={"fid": 30.0, "fvd": None})
+    b = replace(report("b", BASE), of_all={"fid": 20.0, "fvd": 9.0})
+    found = compare(a, b)
+    assert (found.of_all, found.warnings) == ({"fid": (30.0, 20.0)}, [])
+    assert "FID of all: A 30.00, B 20.00, without an interval" in html_comparison(found)
+    fewer = replace(b, clips=b.clips[1:])
+    assert compare(a, fewer).warnings == ["FID and FVD are of all clips of a report, and A and B have other clips"]
+
+
 def test_a_comparison_is_written(tmp_path: Path) -> None:
-    found = compare(report("a", BASE), changed(psnr=1.5))
+    found = compare(report("a", BASE), replace(changed(psnr=1.5), settings={"end": 2.0}))
     found.save(tmp_path / "c.json")
     content = json.loads((tmp_path / "c.json").read_text())
     assert content["differences"][0]["verdict"] == "better"
+    assert content["warnings"] == found.warnings
     found.save(tmp_path / "c.html")
     page = (tmp_path / "c.html").read_text()
+    assert "--end differs: A none, B 2.0." in page
     assert "PSNR, dB" in page and "1.50 to 1.50" in page and "better" in page
     with pytest.raises(OutputError, match=r"ends in \.json or \.html"):
         found.save(tmp_path / "c.txt")

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from facereenact.errors import InputError, OutputError
 from facereenact.evaluation import rendering, runner
-from facereenact.evaluation.cache import contents_of, plain, program, read_json
+from facereenact.evaluation.cache import MEASURING, ROOT, contents_of, plain, program, read_json
 from facereenact.evaluation.report import Report, load_report
 from facereenact.evaluation.runner import evaluate
 from facereenact.evaluation.settings import EvaluateSettings
@@ -36,6 +37,8 @@ REFERENCE = {
     "pose_deg": "mesh.apd_deg",
     "psnr": "psnr",
     "copy_psnr": "copy_psnr",
+    "ssim": "ssim",
+    "copy_ssim": "copy_ssim",
     "jitter": "mesh.jitter",
     "driver_jitter": "mesh.driver_jitter",
 }
@@ -156,11 +159,12 @@ def test_self_agrees_with_the_definitions_written_down_at_once(self_report: Repo
     clip = self_report.clips[0]
     expected = plain_metrics(images(clips.talk()), images(Path(clip.result)))
     for name, ours in REFERENCE.items():
-        assert clip.metrics[ours] == pytest.approx(expected[name], abs=1e-6), name
+        tolerance = 1e-5 if name.endswith("ssim") else 1e-6  # SSIM is measured in single precision
+        assert clip.metrics[ours] == pytest.approx(expected[name], abs=tolerance), name
 
 
 def plain_metrics(driver: list[Image], result: list[Image]) -> dict[str, float]:
-    """The measures of the mesh and PSNR, over whole arrays."""
+    """The measures of the mesh, PSNR and SSIM, over whole arrays."""
     a, b = (tracked(frames) for frames in (driver, result))
 
     def eyes(points: Any) -> Any:
@@ -197,9 +201,25 @@ def plain_metrics(driver: list[Image], result: list[Image]) -> dict[str, float]:
         "pose_deg": float(np.abs(turns(a) - turns(b)).mean()),
         "psnr": float(np.mean([cv2.PSNR(x, y) for x, y in zip(driver[1:], result[1:], strict=True)])),
         "copy_psnr": float(np.mean([cv2.PSNR(driver[0], x) for x in driver[1:]])),
+        "ssim": float(np.mean([similarity(x, y) for x, y in zip(driver[1:], result[1:], strict=True)])),
+        "copy_ssim": float(np.mean([similarity(driver[0], x) for x in driver[1:]])),
         "jitter": shake(b),
         "driver_jitter": shake(a),
     }
+
+
+def similarity(one: Image, other: Image) -> float:
+    """SSIM of luma, term by term, the picture mirrored beyond its edges."""
+    x, y = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64) for image in (one, other))
+
+    def local_mean(values: Any) -> Any:
+        return gaussian_filter(values, 1.5, radius=5, mode="mirror")
+
+    a, b = local_mean(x), local_mean(y)
+    variances = local_mean(x * x) - a * a + local_mean(y * y) - b * b
+    covariance = local_mean(x * y) - a * b
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    return float(((2 * a * b + c1) * (2 * covariance + c2) / ((a * a + b * b + c1) * (variances + c2))).mean())
 
 
 def tracked(frames: list[Image]) -> NDArray[np.float64]:
@@ -286,7 +306,7 @@ def test_a_damaged_record_is_made_again(tmp_path: Path) -> None:
 def test_another_program_measures_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = EvaluateSettings("self", (clips.talk(),), tmp_path / "o", end=0.2)
     evaluate(settings)
-    monkeypatch.setattr(runner, "program", lambda _: "edited")
+    monkeypatch.setattr(runner, "program", lambda: "edited")
     monkeypatch.setattr(runner, "measure", refuse)
     with pytest.raises(InputError, match="AssertionError: done again"):
         evaluate(settings)
@@ -314,6 +334,7 @@ def test_cross_compares_motion_and_not_pictures(tmp_path: Path) -> None:
     report = evaluate(EvaluateSettings("cross", (clips.talk(),), tmp_path / "o", sources=(clips.portrait(),)))
     found = report.clips[0].metrics
     assert report.clips[0].name == "portrait-talk"
+    assert report.clips[0].source_sha256 == contents_of(clips.portrait())
     assert not {"psnr", "ssim", "mesh.akd", "lpips"} & found.keys()
     assert found["mesh.roll_deg.correlation"] is not None and found["mesh.roll_deg.correlation"] > 0.9
     assert found["mesh.aed"] is not None
@@ -393,4 +414,31 @@ def test_json_has_no_numbers_that_it_cannot_hold() -> None:
         "c": "x",
         "d": None,
     }
-    assert program(("landmarks",)) != program(("landmarks", "facereenact"))
+
+
+def test_every_source_and_table_is_part_of_the_program(tmp_path: Path) -> None:
+    seen = {program(with_file(tmp_path / "empty", "docs/notes.py"))}
+    for index, name in enumerate(
+        (
+            "body/dwpose/networks.py",
+            "checkpoints/manifests/unet.json.gz",
+            "facereenact/pipelines/sampling.py",
+            "landmarks/tables/face_model.csv",
+            "facereenact/evaluation/deep/er.py",
+        )
+    ):
+        root = with_file(tmp_path / str(index), name)
+        seen |= {program(root), program(with_file(tmp_path / f"{index} edited", name, "edited"))}
+        of_renders = program(root, without=MEASURING)
+        assert (of_renders == program(tmp_path / "empty")) == name.startswith("facereenact/evaluation/")
+    assert len(seen) == 1 + 2 * 5
+    cached = with_file(tmp_path / "cached", "body/__pycache__/networks.cpython-311.pyc")
+    assert program(cached) == program(tmp_path / "empty")
+    assert program(ROOT) == program() != program(without=MEASURING)
+
+
+def with_file(root: Path, name: str, text: str = "") -> Path:
+    """A folder that holds one file."""
+    (root / name).parent.mkdir(parents=True)
+    (root / name).write_text(text)
+    return root

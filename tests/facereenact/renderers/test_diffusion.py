@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +21,7 @@ from checkpoints.errors import InputError, OutputError
 from facereenact.networks import Networks, face_networks
 from facereenact.pipelines import NotFiniteError, Sampling, default_scheduler
 from facereenact.renderers import chunks as chunks_module
+from facereenact.renderers import diffusion_clip_renderer
 from facereenact.renderers.chunks import chunks_of
 from facereenact.renderers.diffusion import DiffusionRenderer
 from facereenact.renderers.diffusion_clip import Diffusion, windows_of
@@ -24,6 +29,7 @@ from facereenact.tiny_model import SIDE_PX, make_tiny
 from landmarks import LandmarkSequence
 from tests.faces import Picture, acted, hopper
 
+ROOT = Path(__file__).resolve().parents[3]
 FAST = Diffusion(default_scheduler(), Sampling(steps=2), window=8, overlap=2, size=(SIDE_PX, SIDE_PX))
 
 
@@ -144,6 +150,16 @@ def test_an_interrupted_rendering_goes_on_to_the_same_pictures(
     assert firsts[0] == 1 and firsts[3] > 3  # it did not begin anew
 
 
+def test_another_process_goes_on_with_it() -> None:
+    """It compares its plan with that of the one before."""
+    code = "import json; from tests.facereenact.renderers.test_diffusion import FAST; print(json.dumps(FAST.plan))"
+    environment = {**os.environ, "PYTHONHASHSEED": "1"}  # the order of sets differs from process to process
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=ROOT
+    )
+    assert json.loads(done.stdout) == json.loads(json.dumps(FAST.plan))
+
+
 def test_another_rendering_does_not_go_on(networks: Networks, tmp_path: Path) -> None:
     with pytest.raises(Stop):
         rendered(networks, tmp_path, 3, on_progress=stopper(1))
@@ -197,22 +213,69 @@ def test_a_scheduler_that_predicts_something_else_is_refused(networks: Networks,
         rendered(networks, tmp_path, 1, diffusion=replace(FAST, scheduler=DDIMScheduler()))
 
 
+def crowded(networks: Networks, most_frames: int) -> Networks:
+    """Networks for a GPU that holds windows of at most so many frames."""
+
+    def unet() -> Any:
+        loaded = networks.load("denoising_unet")
+
+        def before(module: Any, given: tuple[torch.Tensor, ...]) -> None:
+            if given[0].shape[2] > most_frames:
+                raise torch.cuda.OutOfMemoryError("out of memory")
+
+        loaded.register_forward_pre_hook(before)
+        return loaded
+
+    return Networks({**networks.loaders, "denoising_unet": unet})
+
+
 def test_a_lack_of_gpu_memory_is_met_with_smaller_windows(
     networks: Networks, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def crowded() -> Any:
-        unet = networks.load("denoising_unet")
-
-        def before(module: Any, given: tuple[torch.Tensor, ...]) -> None:
-            if given[0].shape[2] > 8:
-                raise torch.cuda.OutOfMemoryError("out of memory")
-
-        unet.register_forward_pre_hook(before)
-        return unet
-
-    small = Networks({**networks.loaders, "denoising_unet": crowded})
-    pictures = rendered(small, tmp_path, 12, diffusion=replace(FAST, window=16))
+    pictures = rendered(crowded(networks, 8), tmp_path, 12, diffusion=replace(FAST, window=16))
     assert len(pictures) == 12
     assert "out of memory: going on with windows of 8 frames" in caplog.text
-    with pytest.raises(torch.cuda.OutOfMemoryError):
-        rendered(small, tmp_path, 18, diffusion=replace(FAST, window=18))
+
+
+def test_smaller_windows_go_on_from_the_same_frames(
+    networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks were cut for the context of larger windows, which the chunk before keeps handing on."""
+    monkeypatch.setattr(chunks_module.chunks_of, "__kwdefaults__", {"length": 12})
+    held: list[int] = []
+    original = diffusion_clip_renderer.denoise
+
+    def spy(*arguments: Any, **options: Any) -> Any:
+        held.append(0 if options["held"] is None else options["held"].frames)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(diffusion_clip_renderer, "denoise", spy)
+    told: list[tuple[int, int]] = []
+    rendered(
+        crowded(networks, 8),
+        tmp_path,
+        24,
+        diffusion=replace(FAST, window=16),
+        on_progress=lambda _, done, total: told.append((done, total)),
+    )
+    assert held == [0, 0, 8]  # the first chunk begins anew with smaller windows
+    assert told[-1][0] == told[-1][1] and all(done <= total for done, total in told)
+
+
+def test_a_gpu_that_is_too_small_whatever_is_done_is_told(
+    networks: Networks, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(InputError, match="the GPU has too little memory"):
+        rendered(crowded(networks, 3), tmp_path, 9, diffusion=replace(FAST, window=9))
+    assert "windows of 8 frames" in caplog.text and "weights in main memory" in caplog.text
+
+
+def test_weights_in_main_memory_render_the_same(networks: Networks, usual: list[Picture], tmp_path: Path) -> None:
+    def offloaded() -> Any:
+        unet = networks.load("denoising_unet")
+        main = torch.device("cpu")
+        unet.enable_group_offload(onload_device=main, offload_device=main, offload_type="leaf_level")
+        return unet
+
+    pictures = rendered(Networks({**networks.loaders, "denoising_unet": offloaded}), tmp_path, 4)
+    np.testing.assert_array_equal(pictures, usual)
