@@ -13,18 +13,30 @@ from numpy.typing import NDArray
 from body import PoseSequence
 from body.retargeting import Retargeter
 from body.storage import save_pose
+from facereenact.body_diffusion import open_body_diffusion_renderer
 from facereenact.body_driver import BodyDriver, open_body_driver
-from facereenact.body_passes import BodyPass, FacePass
+from facereenact.body_passes import BodyPass, DiffusionPass, FacePass, shares_of
 from facereenact.body_source import BodySource, read_body_source
 from facereenact.driver import Progress, in_step
-from facereenact.film import BodyResult, Clock, DriveResult, Film, Original, Sound, require_still
+from facereenact.film import (
+    BodyResult,
+    Clock,
+    DriveResult,
+    Film,
+    Original,
+    Sound,
+    require_still,
+    unfinished_folder,
+)
 from facereenact.mixing import Cast, Performance, open_cast
 from facereenact.renderer_choice import RendererName
 from facereenact.renderers.body_head import BodyHead
 from facereenact.renderers.body_warp import BodyWarp
+from facereenact.renderers.face_guidance import FaceGuidance
 from facereenact.settings import DriveSettings
 from landmarks import LandmarkSequence
 from landmarks.storage import save_landmarks
+from landmarks.types import joined
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +48,7 @@ def film_body(
 
     Raises:
         InputError: a driver or the source cannot be used, or they do not fit.
-        NotInstalledError: the estimator needs networks that are not installed.
+        NotInstalledError: the estimator or the renderer needs networks that are not installed.
     """
     driver, cast = open_body_driver(settings), open_cast(settings)
     require_still(settings.output_path, driver.is_still and all(each.is_still for each in cast.drivers.values()))
@@ -52,23 +64,32 @@ def film_body(
     times_s, rate = _timing(settings, driver, track, performance)
     if performance:
         performance = replace(performance, times_s=times_s, rate=rate)
-    body_pass = _body_pass(source, track, retargeter, performance, figures)
+    animator: BodyPass | DiffusionPass
+    if renderer[0] == "warp":
+        animator = _warp_pass(source, track, retargeter, performance, figures)
+    else:
+        animator = _diffusion_pass(settings, source, track, retargeter, performance, figures, progress)
     clock.lap("preparation")
 
     originals = [Original(track.size, lambda: in_step(driver.images(), track.timestamps_s, times_s))]
     if performance:
         originals.append(Original(faces[settings.main_driver].size, performance.main_images))
+
+    def finish() -> None:
+        animator.forget()
+        _save(settings, track, faces)
+
     film = Film(
         source.image,
         source.pose.size,
         rate,
         times_s,
-        body_pass.pictures(times_s),
+        animator.pictures(times_s),
         originals=tuple(originals),
         sound=_sound(settings, driver, cast),
         trackers={"estimator": track.estimator}
         | ({"tracker": faces[settings.main_driver].tracker} if performance else {}),
-        finish=lambda: _save(settings, track, faces),
+        finish=finish,
     )
     return film, film.result(
         settings,
@@ -108,7 +129,7 @@ def _timing(
     return max(face, own, key=lambda timing: float(timing[0][-1] + 1 / timing[1]))
 
 
-def _body_pass(
+def _warp_pass(
     source: BodySource,
     track: PoseSequence,
     retargeter: Retargeter,
@@ -120,6 +141,31 @@ def _body_pass(
     if source.face and performance:
         face = FacePass(BodyHead(body.person, source.face.mesh, source.face.landmarks), performance)
     return BodyPass(body, track, retargeter, face, figures)
+
+
+def _diffusion_pass(
+    settings: DriveSettings,
+    source: BodySource,
+    track: PoseSequence,
+    retargeter: Retargeter,
+    performance: Performance | None,
+    figures: BodyResult,
+    progress: Progress,
+) -> DiffusionPass:
+    face = None
+    if source.face and performance:
+        face = FaceGuidance(
+            joined(performance.landmarks()),
+            source.face.landmarks,
+            source.pose,
+            head_from=settings.head_from,
+            shares=shares_of(performance),
+        )
+    folder = unfinished_folder(settings.output_path)
+    animator = open_body_diffusion_renderer(
+        source.image, settings.diffusion, folder=folder, face=face, on_progress=progress
+    )
+    return DiffusionPass(animator, track, retargeter, figures)
 
 
 def _sound(settings: DriveSettings, driver: BodyDriver, cast: Cast) -> Sound | None:

@@ -1,4 +1,4 @@
-"""The two passes over a person, frame by frame: the body is moved, and its head is given the face of another driver."""
+"""The passes over a person: the body is moved, and its head is given the face of another driver."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import repeat
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,10 @@ from facereenact.renderers.base import DriverFrame
 from facereenact.renderers.body_head import BodyHead
 from facereenact.renderers.body_warp import BodyWarp, HeadPicture, Placement
 from facereenact.streams import ahead
+
+if TYPE_CHECKING:
+    from facereenact.renderers.diffusion_body import BodyDiffusionRenderer
+    from facereenact.renderers.diffusion_combined import CombinedDiffusionRenderer
 
 Image = NDArray[np.uint8]
 
@@ -37,9 +42,7 @@ class FacePass:
         self._head, self._performance = head, performance
         self.width_px = head.portrait.face_width_px
         self.rolls_head = "head" in performance.cast.settings.part_drivers
-        tracks = [take.track for take in performance.takes.values()]
-        shares = [face_shares(track.detected, track.timestamps_s, performance.times_s) for track in tracks]
-        self._shares = np.minimum.reduce(shares)
+        self._shares = shares_of(performance)
 
     def heads(self) -> Iterator[HeadPicture | None]:
         """One a frame; None where no face drives it."""
@@ -49,7 +52,7 @@ class FacePass:
 
 
 class BodyPass:
-    """The person with the motion of the body driver.
+    """The person with the motion of the body driver, frame by frame, without weights.
 
     Args:
         body: draws it.
@@ -87,6 +90,9 @@ class BodyPass:
                 len(times_s),
             )
 
+    def forget(self) -> None:
+        """Nothing is kept."""
+
     def _poses(self, times_s: NDArray[np.float64]) -> Iterator[PoseSequence]:
         for start in range(0, len(times_s), CHUNK):
             yield from self._retargeter(resample(self._track, times_s[start : start + CHUNK]))
@@ -107,6 +113,42 @@ class BodyPass:
             head = None
         self._figures.frames_without_face += head is None
         return head
+
+
+class DiffusionPass:
+    """The same by diffusion: body and face in one.
+
+    Args:
+        animator: draws both.
+        track: of the driver, filled.
+        retargeter: of this track.
+        figures: what is counted along the way.
+    """
+
+    def __init__(
+        self,
+        animator: BodyDiffusionRenderer | CombinedDiffusionRenderer,
+        track: PoseSequence,
+        retargeter: Retargeter,
+        figures: BodyResult,
+    ) -> None:
+        self._animator, self._track, self._retargeter, self._figures = animator, track, retargeter, figures
+
+    def pictures(self, times_s: NDArray[np.float64]) -> Iterator[Image]:
+        """The frames at the times (frames,), seconds; all but their decoding is done before the first is asked for."""
+        pictures = self._animator.render(self._retargeter(resample(self._track, times_s)))
+        self._figures.frames_without_face = self._animator.frames_without_face
+        return pictures
+
+    def forget(self) -> None:
+        """The pictures are safe: remove what was kept so that an interrupted rendering could go on."""
+        self._animator.forget()
+
+
+def shares_of(performance: Performance) -> NDArray[np.float64]:
+    """(frames,) how much of a face shows whose drivers lack it now and then; see `face_shares`."""
+    tracks = [take.track for take in performance.takes.values()]
+    return np.minimum.reduce([face_shares(track.detected, track.timestamps_s, performance.times_s) for track in tracks])
 
 
 def face_shares(

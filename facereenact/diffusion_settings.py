@@ -14,6 +14,8 @@ SHORTEST_PX = 64  # below it a body is a few pixels of latents
 LONGEST_WINDOW = 32  # frames: the rows of the motion modules' positional table
 BODY_CHECKPOINTS = ("moore-body", "sd-vae-ft-mse", "image-encoder")
 COMBINED_CHECKPOINTS = (*BODY_CHECKPOINTS, "moore-face")
+FOR_BODIES = {"--body-scale", "--combine", "--body-side"}
+FOR_FACES = {"--head-scale", "--mouth-scale", "--combine", "--keep-background"}
 DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -106,3 +108,22 @@ class DiffusionSettings:
             for each in fields(self)
             if each.name != "checkpoints" and getattr(self, each.name) != each.default
         )
+
+    def check_use(self, *, body: bool, face: bool) -> None:
+        """Refuse what nothing reads.
+
+        Args:
+            body: whether a body driver moves the whole person.
+            face: whether a driver of its own moves the face.
+
+        Raises:
+            ValueError: such options are given.
+        """
+        given = [name for name in self.given if name in FOR_BODIES and not body]
+        if given:
+            raise ValueError(f"{', '.join(given)}: options of a moving body; give --body-driver")
+        given = [name for name in self.given if name in FOR_FACES and not face]
+        if given:
+            raise ValueError(f"{', '.join(given)}: nothing to apply to without a face driver; give --driver too")
+        if body and self.combine == "guided" and not self.keep_background:
+            raise ValueError("--render-background has no effect: --combine guided renders the whole picture anyway")

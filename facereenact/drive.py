@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 from facereenact.body_drive import film_body
 from facereenact.diffusion import open_diffusion_renderer
 from facereenact.driver import Progress
-from facereenact.film import Clock, DriveResult, Film, Original, Sound, check_outputs, require_still, write_film
+from facereenact.film import (
+    Clock,
+    DriveResult,
+    Film,
+    Original,
+    Sound,
+    check_outputs,
+    require_still,
+    unfinished_folder,
+    write_film,
+)
 from facereenact.mixing import open_cast
 from facereenact.renderer_choice import RendererName, choose_renderer
 from facereenact.renderers.base import Renderer
@@ -18,7 +27,7 @@ from facereenact.sidecar import write_sidecar
 from facereenact.source import CROP_PX, Source, read_source
 from landmarks.storage import save_landmarks
 
-__all__ = ["DriveResult", "drive", "unfinished_folder"]
+__all__ = ["DriveResult", "drive"]
 
 
 def drive(settings: DriveSettings, *, progress: Progress = lambda *_: None) -> DriveResult:
@@ -112,8 +121,3 @@ def _open_renderer(name: RendererName, source: Source, settings: DriveSettings, 
         crop_px=(side or CROP_PX) if settings.crop else None,
         on_progress=progress,
     )
-
-
-def unfinished_folder(output: Path) -> Path:
-    """Where an interrupted rendering keeps what it has done: `.face.mp4.unfinished` beside `face.mp4`."""
-    return output.with_name(f".{output.name}.unfinished")

@@ -135,6 +135,11 @@ def compare_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.compare.mp4")
 
 
+def unfinished_folder(output: Path) -> Path:
+    """Where an interrupted rendering keeps what it has done: `.face.mp4.unfinished` beside `face.mp4`."""
+    return output.with_name(f".{output.name}.unfinished")
+
+
 def check_outputs(settings: DriveSettings) -> None:
     """Everything that can be known before the work.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from checkpoints import is_installed, locate
+from facereenact.diffusion_settings import BODY_CHECKPOINTS, COMBINED_CHECKPOINTS
 from facereenact.errors import InputError
 from facereenact.settings import DriveSettings
 
@@ -20,7 +21,7 @@ def choose_renderer(settings: DriveSettings) -> tuple[RendererName, str]:
         NotInstalledError: the wanted renderer needs checkpoints that are not there; the message says how to get them.
         InputError: options are given that the chosen renderer does not have.
     """
-    name, reason = (_wanted if settings.body.body_driver is None else _wanted_for_body)(settings)
+    name, reason = _wanted(settings)
     if name == "warp" and settings.diffusion.given:
         raise InputError(
             f"{', '.join(settings.diffusion.given)}: options of the diffusion renderer, but warp is used ({reason})"
@@ -30,22 +31,22 @@ def choose_renderer(settings: DriveSettings) -> tuple[RendererName, str]:
     return name, reason
 
 
-def _wanted_for_body(settings: DriveSettings) -> tuple[RendererName, str]:
-    """The same where a body driver is given."""
-    if settings.renderer == "diffusion":
-        raise InputError("--renderer diffusion does not animate bodies yet; leave it out, or --body-driver")
-    return "warp", "asked for" if settings.renderer == "warp" else "auto: it is what animates bodies"
-
-
 def _wanted(settings: DriveSettings) -> tuple[RendererName, str]:
-    wanted, root = settings.renderer, settings.diffusion.checkpoints
+    wanted, root, needed = settings.renderer, settings.diffusion.checkpoints, _needed(settings)
     if wanted == "warp":
         return "warp", "asked for"
     if wanted == "diffusion":
-        for name in FACE_CHECKPOINTS:
+        for name in needed:
             locate(name, root=root)
         return "diffusion", "asked for"
-    missing = [name for name in FACE_CHECKPOINTS if not is_installed(name, root=root)]
+    missing = [name for name in needed if not is_installed(name, root=root)]
     if missing:
         return "warp", f"auto: the diffusion renderer's checkpoints are not installed ({', '.join(missing)})"
     return "diffusion", "auto: its checkpoints are installed"
+
+
+def _needed(settings: DriveSettings) -> tuple[str, ...]:
+    """The checkpoints without which diffusion cannot render what moves."""
+    if settings.body.body_driver is None:
+        return FACE_CHECKPOINTS
+    return COMBINED_CHECKPOINTS if settings.drivers else BODY_CHECKPOINTS

@@ -169,7 +169,16 @@ class DriveSettings:
     )
 
     def __post_init__(self) -> None:
-        for name in ("source", "driver", "head_driver", "eyes_driver", "mouth_driver", "output", "save_landmarks", "prepared"):
+        for name in (
+            "source",
+            "driver",
+            "head_driver",
+            "eyes_driver",
+            "mouth_driver",
+            "output",
+            "save_landmarks",
+            "prepared",
+        ):
             value = getattr(self, name)
             if value is not None and not isinstance(value, Path):
                 object.__setattr__(self, name, Path(value))

@@ -135,14 +135,21 @@ def show_plan(plan: DrivePlan) -> None:
         "renderer": f"{plan.renderer} ({plan.renderer_reason})",
         "frames": f"{length}, {float(plan.rate):.5g} per second",
     }
-    if plan.estimate is not None:
-        cost = plan.estimate
+    if plan.estimates:
+        parts = ("body ", "face ") if len(plan.estimates) > 1 else ("",)
+        gpu_bytes = max(cost.gpu_bytes for cost in plan.estimates)
+        denoising_s, decoding_s, total_s = (
+            sum(getattr(cost, name) for cost in plan.estimates) for name in ("denoising_s", "decoding_s", "total_s")
+        )
         rows |= {
             "networks": f"{plan.dtype} on {plan.device}"
-            + (f", {cost.gpu_bytes / 2**30:.1f} GiB of its memory" if cost.gpu_bytes else ""),
-            "work": f"{cost.chunks} chunks, {cost.windows} windows, {cost.steps} steps",
-            "time": f"about {readable_time(cost.total_s)}: denoising {readable_time(cost.denoising_s)}, "
-            f"decoding {readable_time(cost.decoding_s)}" + ("" if plan.frames else " for one window"),
+            + (f", {gpu_bytes / 2**30:.1f} GiB of its memory" if gpu_bytes else ""),
+            "work": "; ".join(
+                f"{part}{cost.chunks} chunks, {cost.windows} windows, {cost.steps} steps"
+                for part, cost in zip(parts, plan.estimates, strict=True)
+            ),
+            "time": f"about {readable_time(total_s)}: denoising {readable_time(denoising_s)}, "
+            f"decoding {readable_time(decoding_s)}" + ("" if plan.frames else " for one window"),
         }
     for name, value in rows.items():
         click.echo(f"{name:<10}{value}")

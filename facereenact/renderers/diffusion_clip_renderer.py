@@ -140,8 +140,8 @@ def _memory_error_told() -> Iterator[None]:
         yield
     except torch.cuda.OutOfMemoryError as error:
         raise InputError(
-            "the GPU has too little memory, even with small windows and the weights in main memory; close what else uses "
-            "it, or give --device cpu, --dtype float16 or a smaller --window"
+            "the GPU has too little memory, even with small windows and the weights in main memory; close what "
+            "else uses it, or give --device cpu, --dtype float16 or a smaller --window"
         ) from error
 
 

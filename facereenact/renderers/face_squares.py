@@ -73,7 +73,7 @@ def count_absent(presence: NDArray[np.float32]) -> int:
     absent = int((presence == 0).sum())
     if absent:
         log.warning(
-            "in %d of %d frames the face is not found, too small or turned away; the body's own stays there",
+            "in %d of %d frames the face is not driven, not found, too small or turned away: the body's own stays",
             absent,
             len(presence),
         )

@@ -38,9 +38,9 @@ def test_diffusion_is_measured_and_counted(tiny: Path) -> None:
     own = DiffusionSettings(checkpoints=tiny, steps=7, window=12, overlap=2, dtype="float32", device="cpu")
     found = plan(DriveSettings(source=SOURCE, driver=DRIVER, diffusion=own))
     assert (found.renderer, found.frames, found.dtype) == ("diffusion", 180, "float32")
-    assert found.estimate is not None
-    assert (found.estimate.chunks, found.estimate.windows, found.estimate.steps) == (1, 18, 7)
-    assert found.estimate.denoising_s > 0 and found.estimate.decoding_s > 0
+    (estimate,) = found.estimates
+    assert (estimate.chunks, estimate.windows, estimate.steps) == (1, 18, 7)
+    assert estimate.denoising_s > 0 and estimate.decoding_s > 0
 
 
 def test_devices_and_numbers_that_are_not_there_are_refused() -> None:

@@ -37,12 +37,16 @@ def test_diffusion_without_checkpoints_names_the_command_that_gets_them(tmp_path
         choose_renderer(settings("diffusion", checkpoints=tmp_path))
 
 
-def test_bodies_are_animated_by_warp() -> None:
+def test_bodies_need_networks_of_their_own_and_a_driven_face_those_of_faces() -> None:
     body = BodySettings(body_driver=Path("dance.mp4"))
-    for wanted, reason in (("auto", "auto: it is what animates bodies"), ("warp", "asked for")):
-        assert choose_renderer(replace(settings(wanted), body=body)) == ("warp", reason)
-    with pytest.raises(InputError, match="--renderer diffusion does not animate bodies yet"):
-        choose_renderer(replace(settings("diffusion"), body=body))
+    both, alone = (replace(settings(), driver=driver, body=body) for driver in (Path("talk.mp4"), None))
+    needed = "(moore-body, sd-vae-ft-mse, image-encoder"
+    for wanted, missing in ((both, f"{needed}, moore-face)"), (alone, f"{needed})")):
+        name, reason = choose_renderer(wanted)
+        assert name == "warp" and reason.startswith("auto: ") and reason.endswith(missing)
+        assert choose_renderer(replace(wanted, renderer="warp")) == ("warp", "asked for")
+        with pytest.raises(NotInstalledError, match="facereenact checkpoints pull moore-body"):
+            choose_renderer(replace(wanted, renderer="diffusion"))
     with pytest.raises(InputError, match="--seed: options of the diffusion renderer"):
         choose_renderer(replace(settings(seed=3), body=body))
 

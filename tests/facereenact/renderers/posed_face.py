@@ -1,4 +1,4 @@
-"""A face for some frames, and a body whose face is known to the point."""
+"""A face for some frames, a body whose face is known to the point, and a tracker that sees a face in noise."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from body.types import (
     RIGHT_SHOULDER,
 )
 from landmarks import LandmarkSequence
-from tests.faces import acted, hopper
+from landmarks.tracking import SeenFace
+from tests.faces import Picture, acted, hopper
 
 # Of the 20 mouth points of a body's face, the point of OpenSeeFace: inner corners are the outer ones.
 MOUTH = (58, 48, 49, 50, 51, 52, 62, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65)
@@ -52,3 +53,29 @@ def shrunk(factor: float, frames: int = 1, **act: Any) -> LandmarkSequence:
     face = still(frames, **act)
     size = (round(512 * factor), round(600 * factor))
     return replace(face, points=face.points * np.float32(factor), size=size)
+
+
+class ScriptedTracker:
+    """Sees Hopper in the middle of every view, but for some frames."""
+
+    name = "scripted"
+
+    def __init__(self, lost: tuple[int, ...] = ()) -> None:
+        self._lost, self.views = lost, 0
+
+    def __enter__(self) -> ScriptedTracker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def reset(self) -> None:
+        self.views = 0
+
+    def __call__(self, image: Picture) -> SeenFace | None:
+        self.views += 1
+        if self.views - 1 in self._lost:
+            return None
+        points = hopper().landmarks.points[0]
+        width = np.ptp(points[:, 0])
+        return SeenFace((points - points.mean(axis=0)) * np.float32(90 / width) + np.float32(128))

@@ -20,37 +20,10 @@ from facereenact.renderers.diffusion_clip_renderer import ClipRenderer
 from facereenact.renderers.diffusion_combined import CombinedDiffusionRenderer
 from facereenact.renderers.face_guidance import FaceGuidance
 from facereenact.tiny_model import make_tiny
-from landmarks.tracking import SeenFace
-from tests.facereenact.renderers.posed_face import pose_of, shrunk
+from tests.facereenact.renderers.posed_face import ScriptedTracker, pose_of, shrunk
 from tests.faces import Picture, hopper
 
 SIDE_PX = 128
-
-
-class ScriptedTracker:
-    """Sees Hopper in the middle of every view, but for some frames."""
-
-    name = "scripted"
-
-    def __init__(self, lost: tuple[int, ...] = ()) -> None:
-        self._lost, self.views = lost, 0
-
-    def __enter__(self) -> ScriptedTracker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def reset(self) -> None:
-        self.views = 0
-
-    def __call__(self, image: Picture) -> SeenFace | None:
-        self.views += 1
-        if self.views - 1 in self._lost:
-            return None
-        points = hopper().landmarks.points[0]
-        width = np.ptp(points[:, 0])
-        return SeenFace((points - points.mean(axis=0)) * np.float32(90 / width) + np.float32(128))
 
 
 @pytest.fixture(scope="module")
