@@ -104,17 +104,18 @@ class DiffusionSettings:
     def given(self) -> tuple[str, ...]:
         """The options, as written on the command line, that are not at their default."""
         return tuple(
-            "--" + each.name.replace("_", "-")
+            each.metadata.get("negative") or "--" + each.name.replace("_", "-")  # a flag is given to switch it off
             for each in fields(self)
             if each.name != "checkpoints" and getattr(self, each.name) != each.default
         )
 
-    def check_use(self, *, body: bool, face: bool) -> None:
+    def check_use(self, *, body: bool, face: bool, crop: bool) -> None:
         """Refuse what nothing reads.
 
         Args:
             body: whether a body driver moves the whole person.
             face: whether a driver of its own moves the face.
+            crop: whether the rendered square itself is the result.
 
         Raises:
             ValueError: such options are given.
@@ -127,3 +128,5 @@ class DiffusionSettings:
             raise ValueError(f"{', '.join(given)}: nothing to apply to without a face driver; give --driver too")
         if body and self.combine == "guided" and not self.keep_background:
             raise ValueError("--render-background has no effect: --combine guided renders the whole picture anyway")
+        if crop and not self.keep_background:
+            raise ValueError("--render-background has no effect: --crop shows the rendered square as it is")

@@ -192,7 +192,7 @@ class DriveSettings:
             self._check_body()
         self._check_drivers()
         self._check_gains()
-        self.diffusion.check_use(body=self.body.body_driver is not None, face=bool(self.drivers))
+        self.diffusion.check_use(body=self.body.body_driver is not None, face=bool(self.drivers), crop=self.crop)
 
     def _check_body(self) -> None:
         if self.crop:

@@ -7,12 +7,10 @@ multiplies large matrices.
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -36,8 +34,9 @@ TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.
 # In a process of its own, for its peak memory.
 RENDER = """
 import sys
-from facereenact.bench.diffusion import SIDE_PX, TYPES, peak_memory_bytes
+from facereenact.bench.diffusion import SIDE_PX, TYPES
 from facereenact.bench.random_networks import random_networks, render
+from facereenact.networks.memory import peak_memory_bytes
 render(random_networks(TYPES[sys.argv[1]]), frames=int(sys.argv[2]), side_px=SIDE_PX)
 print(peak_memory_bytes())
 """
@@ -153,13 +152,3 @@ def step_inputs(unet: DenoisingUNet, frames: int) -> tuple[Tensor, Tensor, None,
         condition = unet.condition(embeds, {layer: draw(*tokens.shape) for layer, tokens in shapes.items()})
     guide = draw(1, unet.config.block_out_channels[0], frames, side, side)
     return draw(1, 4, frames, side, side), torch.tensor(500, device=unet.device), None, guide, condition
-
-
-def peak_memory_bytes() -> int:
-    """Of this process so far. The kernel's own mark where there is one: getrusage counts the parent's size in."""
-    status = Path("/proc/self/status")
-    if status.exists() and (mark := re.search(r"VmHWM:\s+(\d+)", status.read_text())):
-        return int(mark[1]) * 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facereenact.cli.options import SectionedCommand, common_options, dataclass_options
+from facereenact.cli.options import SectionedCommand, common_options, dataclass_options, use_checkpoints
 from facereenact.settings import DriveSettings
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def drive(settings: DriveSettings, dry_run: bool) -> None:
     facereenact drive -s face.png --head-driver nod.mp4 --mouth-driver talk.mp4
     facereenact drive -s person.png --body-driver dance.mp4 --driver talk.mp4
     """
+    use_checkpoints(click.get_current_context(), settings.diffusion.checkpoints)
     if dry_run:
         from facereenact.planning import plan
 
@@ -137,13 +138,12 @@ def show_plan(plan: DrivePlan) -> None:
     }
     if plan.estimates:
         parts = ("body ", "face ") if len(plan.estimates) > 1 else ("",)
-        gpu_bytes = max(cost.gpu_bytes for cost in plan.estimates)
+        memory_bytes = max(cost.memory_bytes for cost in plan.estimates)
         denoising_s, decoding_s, total_s = (
             sum(getattr(cost, name) for cost in plan.estimates) for name in ("denoising_s", "decoding_s", "total_s")
         )
         rows |= {
-            "networks": f"{plan.dtype} on {plan.device}"
-            + (f", {gpu_bytes / 2**30:.1f} GiB of its memory" if gpu_bytes else ""),
+            "networks": f"{plan.dtype} on {plan.device}, {memory_bytes / 2**30:.1f} GiB of its memory",
             "work": "; ".join(
                 f"{part}{cost.chunks} chunks, {cost.windows} windows, {cost.steps} steps"
                 for part, cost in zip(parts, plan.estimates, strict=True)

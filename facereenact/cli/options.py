@@ -220,21 +220,23 @@ def checkpoints_option(function: Callable[..., Result]) -> Callable[..., Result]
         type=click.Path(path_type=Path),
         metavar="DIR",
         expose_value=False,
-        callback=_use_checkpoints,
+        callback=lambda ctx, _, value: use_checkpoints(ctx, value),
         help="Folder of all checkpoints. [default: $FACEREENACT_CHECKPOINTS, else one in your cache]",
     )(function)
 
 
-def _use_checkpoints(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
-    if value is None:
-        return
+def use_checkpoints(ctx: click.Context, folder: Path | None) -> None:
+    """Make a folder that of all checkpoints, if there is one, until the command ends."""
     before = os.environ.get(CHECKPOINTS)
-    os.environ[CHECKPOINTS] = str(value.expanduser().absolute())
-    ctx.call_on_close(lambda: os.environ.pop(CHECKPOINTS) if before is None else _restore(before))
+    if folder is None:
+        return
+    os.environ[CHECKPOINTS] = str(folder.expanduser().absolute())
 
-
-def _restore(before: str) -> None:
-    os.environ[CHECKPOINTS] = before
+    @ctx.call_on_close
+    def restore() -> None:
+        del os.environ[CHECKPOINTS]
+        if before is not None:
+            os.environ[CHECKPOINTS] = before
 
 
 COMMON_OPTIONS = (

@@ -1,10 +1,12 @@
-"""Giving memory back when a network is no longer needed."""
+"""How much memory the process has used, and giving it back when a network is no longer needed."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import re
 import sys
+from pathlib import Path
 
 import torch
 
@@ -18,3 +20,13 @@ def release_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others have none
         if trim is not None:
             trim(0)
+
+
+def peak_memory_bytes() -> int:
+    """Of this process so far. The kernel's own mark where there is one: getrusage counts the parent's size in."""
+    status = Path("/proc/self/status")
+    if status.exists() and (mark := re.search(r"VmHWM:\s+(\d+)", status.read_text())):
+        return int(mark[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

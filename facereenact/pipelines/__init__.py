@@ -4,7 +4,8 @@ from facereenact.pipelines.base import AnimationOutput
 from facereenact.pipelines.combined import CombinedPipeline
 from facereenact.pipelines.pose_animation import PoseAnimationPipeline
 from facereenact.pipelines.reenactment import ReenactmentPipeline
-from facereenact.pipelines.sampling import NotFiniteError, Sampling, default_scheduler
+from facereenact.pipelines.sampling import NotFiniteError, Sampling
+from facereenact.pipelines.schedulers import default_scheduler
 from facereenact.pipelines.windows import context_windows
 
 __all__ = [

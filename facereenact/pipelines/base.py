@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, DiffusionPipeline
+from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
@@ -17,11 +18,13 @@ from checkpoints.errors import InputError
 from facereenact.networks import DenoisingUNet, PoseGuider, ReferenceNet
 from facereenact.pipelines.guides import GuideFeatures, Masks
 from facereenact.pipelines.pictures import as_picture, to_picture
-from facereenact.pipelines.sampling import AfterStep, Progressed, Sampling, check_scheduler, denoise
+from facereenact.pipelines.sampling import AfterStep, NotFiniteError, Progressed, Sampling, denoise
+from facereenact.pipelines.schedulers import check_scheduler, set_timesteps
 from facereenact.pipelines.source import Unguided, encode_source, reference_features, source_condition
 from facereenact.pipelines.windows import context_windows
 
 OutputType = Literal["pil", "np", "pt", "latent"]
+OnStepEnd = Callable[[Any, int, Any, dict[str, Tensor]], dict[str, Tensor]]
 MULTIPLE_PX = 8  # of the sides of a rendering: a latent covers so many pixels
 
 
@@ -58,15 +61,25 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
         generator: torch.Generator | None,
         latents: Tensor | None,
         output_type: OutputType,
-        callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], dict[str, Tensor]] | None,
+        callback_on_step_end: OnStepEnd | None,
+        callback_on_step_end_tensor_inputs: Sequence[str],
     ) -> AnimationOutput:
         check_scheduler(self.scheduler)
+        after_step = self._after_step(callback_on_step_end, callback_on_step_end_tensor_inputs)
         frames = _frame_count([*guides, *(each for each in masks or () if each is not None)])
-        width, height = checked_size(size, as_picture(guides[0][0]).shape[1::-1])
-        encoded = encode_source(self.vae, self.image_encoder, as_picture(source), (width, height))
-        reference = reference_features(self.reference_net, encoded, guided=sampling.guided, unguided=self.unguided)
-        unet = self.denoising_unet
-        condition = source_condition(unet, encoded, reference, guided=sampling.guided)
+        first = [as_picture(each[0]) for each in guides]
+        width, height = checked_size(size, first[0].shape[1::-1])
+        if latents is None:
+            latents = noise_for(frames, (width, height), generator=generator)
+        _check_latents(latents, frames, (width, height))
+        unet, device = self.denoising_unet, self._execution_device
+        windows = _checked_windows(frames, window, overlap, longest=unet.config.motion_max_seq_length)
+        encoded = encode_source(self.vae, self.image_encoder, as_picture(source), (width, height), device=device)
+        guided = sampling.guided
+        reference = reference_features(
+            self.reference_net, encoded, guided=guided, unguided=self.unguided, device=device
+        )
+        condition = source_condition(unet, encoded, reference, guided=guided, device=device)
         del reference
         features = GuideFeatures(
             guiders,
@@ -75,11 +88,9 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
             masks=masks,
             size=(width, height),
             unet=unet,
+            device=device,
         )
-        if latents is None:
-            latents = noise_for(frames, (width, height), generator=generator)
-        windows = context_windows(frames, size=window, overlap=overlap)
-        with self.progress_bar(total=sampling.steps) as bar:
+        with self.progress_bar(total=len(set_timesteps(self.scheduler, sampling.steps))) as bar:
             done, _ = denoise(
                 unet,
                 self.scheduler,
@@ -88,24 +99,13 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
                 features,
                 windows,
                 sampling=sampling,
-                after_step=self._after_step(callback_on_step_end, bar),
+                generator=generator,
+                device=device,
+                after_step=after_step(bar),
             )
+        frames_ = done if output_type == "latent" else _as_output(decoded(self.vae, done, device=device), output_type)
         self.maybe_free_model_hooks()
-        if output_type == "latent":
-            return AnimationOutput(frames=done)
-        pictures = decoded(self.vae, done)
-        self.maybe_free_model_hooks()
-        return AnimationOutput(frames=_as_output(pictures, output_type))
-
-    def _after_step(self, callback: Callable[..., dict[str, Tensor]] | None, bar: Any) -> AfterStep:
-        def after_step(step: int, timestep: Any, done: Progressed) -> Tensor:
-            bar.update()
-            if callback is None:
-                return done.latents
-            return callback(self, step, timestep, {"latents": done.latents}).get("latents", done.latents)
-
-        return after_step
-
+        return AnimationOutput(frames=frames_)
 
 def decoded(vae: AutoencoderKL | AutoencoderTiny, latents: Tensor) -> Iterator[Tensor]:
     """The frames (3, height, width), 0 to 1, of latents (1, 4, frames, height / 8, width / 8), one at a time."""

@@ -31,6 +31,8 @@ class GuideFeatures:
         masks: for each guider where it counts, or None for everywhere; by default everywhere for all.
         size: width, height of the rendering.
         unet: the network that takes the features.
+        device: of the features, by default that of the network.
+        cache_bytes: of the features that are kept.
     """
 
     def __init__(
@@ -42,11 +44,12 @@ class GuideFeatures:
         masks: Sequence[Masks | None] | None = None,
         size: tuple[int, int],
         unet: DenoisingUNet,
+        device: torch.device | None = None,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         masks = masks or [None] * len(guiders)
         self._inputs = [each for each in zip(guiders, guides, scales, masks, strict=True) if each[2] != 0]
-        self._device, self._dtype = unet.device, unet.dtype
+        self._device, self._dtype = device or unet.device, unet.dtype
         self._channels = unet.config.block_out_channels[0]
         self._size = size
         self._cache_bytes = cache_bytes

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from checkpoints.errors import InputError
+
 Picture = NDArray[np.uint8]  # (height, width, 3), RGB
 
 CLIP_PX = 224
@@ -55,5 +57,16 @@ def to_picture(pixels: Tensor) -> Picture:
 
 
 def as_picture(image: Any) -> Picture:
-    """The RGB array of a PIL image or an array."""
-    return np.array(image.convert("RGB")) if isinstance(image, Image.Image) else np.asarray(image, np.uint8)
+    """The RGB array of a PIL image or an array.
+
+    Raises:
+        InputError: an array of another kind.
+    """
+    if isinstance(image, Image.Image):
+        return np.array(image.convert("RGB"))
+    array = np.asarray(image)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise InputError(
+            f"an array of {array.dtype} {array.shape} is no picture: it has to be uint8 (height, width, 3), in RGB"
+        )
+    return array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
 from facereenact.networks import DenoisingUNet, PoseGuider, ReferenceNet
-from facereenact.pipelines.base import AnimationOutput, AnimationPipeline, OutputType
+from facereenact.pipelines.base import AnimationOutput, AnimationPipeline, OnStepEnd, OutputType
 from facereenact.pipelines.sampling import Sampling
 
 
@@ -56,7 +56,8 @@ class PoseAnimationPipeline(AnimationPipeline):
         generator: torch.Generator | None = None,
         latents: Tensor | None = None,
         output_type: OutputType = "pil",
-        callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], dict[str, Tensor]] | None = None,
+        callback_on_step_end: OnStepEnd | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         sampling: Sampling | None = None,
     ) -> AnimationOutput:
         """Render one picture for each guide; arguments and errors are those of `ReenactmentPipeline`."""
@@ -74,4 +75,5 @@ class PoseAnimationPipeline(AnimationPipeline):
             latents=latents,
             output_type=output_type,
             callback_on_step_end=callback_on_step_end,
+            callback_on_step_end_tensor_inputs=callback_on_step_end_tensor_inputs,
         )

@@ -13,7 +13,8 @@ from diffusers import (
     UniPCMultistepScheduler,
 )
 
-from facereenact.pipelines.sampling import Sampling, default_scheduler
+from facereenact.pipelines.sampling import Sampling
+from facereenact.pipelines.schedulers import default_scheduler
 
 PresetName = Literal["exact", "balanced", "fast"]
 SchedulerName = Literal["ddim", "dpm++", "euler", "unipc"]

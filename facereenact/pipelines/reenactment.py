@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
 from facereenact.networks import DenoisingUNet, PoseGuider, ReferenceNet
-from facereenact.pipelines.base import AnimationOutput, AnimationPipeline, OutputType
+from facereenact.pipelines.base import AnimationOutput, AnimationPipeline, OnStepEnd, OutputType
 from facereenact.pipelines.sampling import Sampling
 
 
@@ -63,7 +63,8 @@ class ReenactmentPipeline(AnimationPipeline):
         generator: torch.Generator | None = None,
         latents: Tensor | None = None,
         output_type: OutputType = "pil",
-        callback_on_step_end: Callable[[Any, int, Any, dict[str, Tensor]], dict[str, Tensor]] | None = None,
+        callback_on_step_end: OnStepEnd | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         sampling: Sampling | None = None,
     ) -> AnimationOutput:
         """Render one picture for each pair of guides.
@@ -79,17 +80,19 @@ class ReenactmentPipeline(AnimationPipeline):
             guidance_rescale: share of the contrast added by guidance that is taken back.
             head_scale: weight of the head guide; 0 leaves it out.
             mouth_scale: likewise.
-            window: frames denoised together, at most 32.
+            window: frames denoised together, at most as many as the motion modules know: 32.
             overlap: frames that windows share.
-            generator: of the noise.
+            generator: of the noise, and of what some schedulers add in every step.
             latents: the noise itself (1, 4, frames, height / 8, width / 8).
-            callback_on_step_end: called as diffusers' pipelines do, with `latents`.
+            callback_on_step_end: called as diffusers' pipelines do, after every evaluation of the networks.
+            callback_on_step_end_tensor_inputs: what it is given; there are only `latents`.
             sampling: all of how to denoise, instead of steps and guidance.
 
         Raises:
-            InputError: sizes that are not divisible by 8, guides of different lengths, a scheduler that does not fit.
+            InputError: sizes that are not divisible by 8, guides of different lengths, arrays that are no pictures,
+                latents of another shape, a scheduler that does not fit.
             NotFiniteError: the networks gave numbers that are not finite.
-            ValueError: steps or guidance below 1.
+            ValueError: steps or guidance below 1, windows too long, tensors for the callback that there are not.
         """
         return self._render(
             source,
@@ -105,4 +108,5 @@ class ReenactmentPipeline(AnimationPipeline):
             latents=latents,
             output_type=output_type,
             callback_on_step_end=callback_on_step_end,
+            callback_on_step_end_tensor_inputs=callback_on_step_end_tensor_inputs,
         )

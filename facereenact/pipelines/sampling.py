@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler, SchedulerMixin
+from diffusers import SchedulerMixin
 from torch import Tensor
 
-from checkpoints.errors import FacereenactError, InputError
+from checkpoints.errors import FacereenactError
 from facereenact.networks import Condition, DeepFeatures, DenoisingUNet
+from facereenact.pipelines.schedulers import can_go_on as can_go_on
+from facereenact.pipelines.schedulers import check_scheduler as check_scheduler
+from facereenact.pipelines.schedulers import default_scheduler as default_scheduler
+from facereenact.pipelines.schedulers import set_timesteps
 
 GuideOf = Callable[[Sequence[int]], Tensor]
 """Frames -> features of their guides (1, channels, frames, height, width)."""
@@ -81,35 +86,6 @@ class Progressed:
         return len(self.states)
 
 
-def can_go_on(scheduler: SchedulerMixin) -> bool:
-    """Whether a scheduler remembers nothing between steps, so that a clip can go on from its latents alone."""
-    return isinstance(scheduler, DDIMScheduler)
-
-
-def default_scheduler() -> DDIMScheduler:
-    """The scheduler of the published pipelines: v-prediction, zero terminal signal-to-noise ratio, trailing steps."""
-    return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="linear",
-        clip_sample=False,
-        steps_offset=1,
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-    )
-
-
-def check_scheduler(scheduler: SchedulerMixin) -> None:
-    """Raises InputError for a scheduler that reads the networks' output as something else than it is."""
-    predicted = getattr(scheduler.config, "prediction_type", None)
-    if predicted != "v_prediction":
-        raise InputError(
-            f"{type(scheduler).__name__} expects a prediction of {predicted!r}; the networks predict velocity: make it "
-            'with prediction_type="v_prediction"'
-        )
-
-
 AfterStep = Callable[[int, Any, Progressed], Tensor]
 """Given the step, counted from 0, its timestep and the clip after it."""
 
@@ -127,6 +103,8 @@ def denoise(
     held: Trajectory | None = None,
     record: slice = slice(0),
     progressed: Progressed | None = None,
+    generator: torch.Generator | None = None,
+    device: torch.device | None = None,
     on_window: OnWindow = lambda *_: None,
     after_step: AfterStep = lambda step, timestep, done: done.latents,
 ) -> tuple[Tensor, Trajectory]:
@@ -138,6 +116,8 @@ def denoise(
         held: what the first frames did in the clip before this one; they are the context in which this one goes on.
         record: the frames whose trajectory is wanted.
         progressed: from which to go on instead of the noise, if the scheduler can (`can_go_on`).
+        generator: of the noise that some schedulers add in every step.
+        device: of the latents, by default that of the network.
         on_window: told the progress after each window.
         after_step: returns the latents to go on with.
 
@@ -147,20 +127,23 @@ def denoise(
     Raises:
         NotFiniteError: the networks gave numbers that are not finite.
     """
-    scheduler.set_timesteps(sampling.steps, device=unet.device)
-    latents = noise.to(unet.device, torch.float32) * scheduler.init_noise_sigma
+    device = device or unet.device
+    timesteps = set_timesteps(scheduler, sampling.steps, device=device)
+    latents = noise.to(device, torch.float32) * scheduler.init_noise_sigma
     states: tuple[Tensor, ...] = ()
     if progressed is not None:
         latents, states = progressed.latents.to(latents), progressed.states
-    predictor = Predictor(unet, condition, guide, windows, sampling)
-    for step, timestep in list(enumerate(scheduler.timesteps))[len(states) :]:
+    predictor = Predictor(unet, condition, guide, windows, replace(sampling, steps=len(timesteps)))
+    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+    options = {"generator": generator} if takes_generator else {}
+    for step, timestep in list(enumerate(timesteps))[len(states) :]:
         latents = _hold(latents, held, step)
         states = (*states, latents[:, :, record].clone())
         scaled = scheduler.scale_model_input(latents, timestep)
         prediction = predictor(step, timestep, scaled, partial(on_window, step))
-        latents = scheduler.step(prediction, timestep, latents, return_dict=False)[0]
+        latents = scheduler.step(prediction, timestep, latents, return_dict=False, **options)[0]
         latents = after_step(step, timestep, Progressed(latents, states))
-    latents = _hold(latents, held, len(scheduler.timesteps))
+    latents = _hold(latents, held, len(timesteps))
     return latents, Trajectory((*states, latents[:, :, record].clone()))
 
 

@@ -1,4 +1,7 @@
-"""What the networks take from the source: latents, a CLIP token, and the features of ReferenceNet."""
+"""What the networks take from the source: latents, a CLIP token, and the features of ReferenceNet.
+
+The device of their inputs is that of the networks, unless another is named to which hooks move them when they run.
+"""
 
 from __future__ import annotations
 
@@ -28,32 +31,47 @@ class EncodedSource:
 
 
 def encode_source(
-    vae: AutoencoderKL, image_encoder: CLIPVisionModelWithProjection, picture: Picture, size: tuple[int, int]
+    vae: AutoencoderKL,
+    image_encoder: CLIPVisionModelWithProjection,
+    picture: Picture,
+    size: tuple[int, int],
+    *,
+    device: torch.device | None = None,
 ) -> EncodedSource:
     """Encode a picture (height, width, 3) for renderings of `size` (width, height), both divisible by 8."""
-    return EncodedSource(encode_latents(vae, picture, size), encode_image(image_encoder, picture))
+    latents = encode_latents(vae, picture, size, device=device)
+    return EncodedSource(latents, encode_image(image_encoder, picture, device=device))
 
 
-def encode_latents(vae: AutoencoderKL, picture: Picture, size: tuple[int, int]) -> Tensor:
+def encode_latents(
+    vae: AutoencoderKL, picture: Picture, size: tuple[int, int], *, device: torch.device | None = None
+) -> Tensor:
     """(1, 4, height / 8, width / 8) the mean of the VAE's latents, scaled; not a sample, as in the published code."""
-    distribution = vae.encode(vae_pixels(picture, size).to(vae.device, vae.dtype)).latent_dist
+    distribution = vae.encode(vae_pixels(picture, size).to(device or vae.device, vae.dtype)).latent_dist
     latents: Tensor = distribution.mean * vae.config.scaling_factor
     return latents
 
 
-def encode_image(image_encoder: CLIPVisionModelWithProjection, picture: Picture) -> Tensor:
+def encode_image(
+    image_encoder: CLIPVisionModelWithProjection, picture: Picture, *, device: torch.device | None = None
+) -> Tensor:
     """(1, 1, dimension) the CLIP embedding after projection, not normalised, as one token."""
-    pixels = clip_pixels(picture).to(image_encoder.device, image_encoder.dtype)
+    pixels = clip_pixels(picture).to(device or image_encoder.device, image_encoder.dtype)
     embeds: Tensor = image_encoder(pixels).image_embeds
     return embeds[:, None]
 
 
 def reference_features(
-    reference_net: ReferenceNet, source: EncodedSource, *, guided: bool, unguided: Unguided
+    reference_net: ReferenceNet,
+    source: EncodedSource,
+    *,
+    guided: bool,
+    unguided: Unguided,
+    device: torch.device | None = None,
 ) -> Reference:
     """The features that each row of the denoising network attends to: the row without guidance, if any, comes first."""
     latents, embeds = (
-        each.to(reference_net.device, reference_net.dtype) for each in (source.latents, source.image_embeds)
+        each.to(device or reference_net.device, reference_net.dtype) for each in (source.latents, source.image_embeds)
     )
     if not guided or unguided == "nothing":
         features = reference_net(latents, embeds)
@@ -62,7 +80,14 @@ def reference_features(
     return reference_net(*rows)
 
 
-def source_condition(unet: DenoisingUNet, source: EncodedSource, reference: Reference, *, guided: bool) -> Condition:
+def source_condition(
+    unet: DenoisingUNet,
+    source: EncodedSource,
+    reference: Reference,
+    *,
+    guided: bool,
+    device: torch.device | None = None,
+) -> Condition:
     """What every layer of the denoising network sees of the source, for all steps and windows."""
-    embeds = source.image_embeds.to(unet.device, unet.dtype)
+    embeds = source.image_embeds.to(device or unet.device, unet.dtype)
     return unet.condition(torch.cat([torch.zeros_like(embeds), embeds]) if guided else embeds, reference)

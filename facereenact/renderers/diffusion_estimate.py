@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from facereenact.networks import Networks
+from facereenact.networks.memory import peak_memory_bytes
 from facereenact.pipelines.base import decoded, noise_for
 from facereenact.pipelines.sampling import Predictor
 from facereenact.pipelines.source import EncodedSource, reference_features, source_condition
@@ -26,7 +27,7 @@ class Estimate:
     steps: int
     denoising_s: float
     decoding_s: float
-    gpu_bytes: int  # at most in use while measured; 0 on a CPU
+    memory_bytes: int  # of the GPU, or of the process on a CPU, at most in use while it was measured
 
     @property
     def total_s(self) -> float:
@@ -39,14 +40,14 @@ def estimate(networks: Networks, diffusion: Diffusion, frames: int) -> Estimate:
     chunks = chunks_of(frames, context=diffusion.context)
     windows = [windows_of(chunk, chunks, diffusion) for chunk in chunks]
     denoised = sum(len(window) for each in windows for window in each)
-    seconds_per_frame, gpu_bytes = _prediction_s(networks, diffusion, min(frames, diffusion.window))
+    seconds_per_frame, memory_bytes = _prediction_s(networks, diffusion, min(frames, diffusion.window))
     return Estimate(
         chunks=len(chunks),
         windows=sum(map(len, windows)),
         steps=diffusion.sampling.steps,
         denoising_s=seconds_per_frame * denoised * diffusion.sampling.steps,
         decoding_s=_decoding_s(networks, diffusion) * frames,
-        gpu_bytes=gpu_bytes,
+        memory_bytes=memory_bytes,
     )
 
 
@@ -72,9 +73,9 @@ def _prediction_s(networks: Networks, diffusion: Diffusion, window: int) -> tupl
             if is_gpu:
                 torch.cuda.synchronize()
             seconds = time.perf_counter() - start
-        gpu_bytes = torch.cuda.max_memory_allocated() if is_gpu else 0
+        memory_bytes = torch.cuda.max_memory_allocated() if is_gpu else peak_memory_bytes()
         del reference_net, unet, reference, condition, predictor
-    return seconds / frames, gpu_bytes
+    return seconds / frames, memory_bytes
 
 
 def _decoding_s(networks: Networks, diffusion: Diffusion) -> float:

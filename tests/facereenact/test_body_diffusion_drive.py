@@ -269,7 +269,7 @@ def test_a_dry_run_measures_what_would_be_rendered(tiny: Path, options: dict[str
         (None, "a.mp4", {"body_scale": 0.5, "body_side": 256}, "--body-scale, --body-side: options of a moving body"),
         ("d.mp4", None, {"combine": "guided"}, "--combine: nothing to apply to without a face driver"),
         ("d.mp4", None, {"head_scale": 0, "mouth_scale": 0}, "--head-scale, --mouth-scale: nothing to apply to"),
-        ("d.mp4", None, {"keep_background": False}, "--keep-background: nothing to apply to"),
+        ("d.mp4", None, {"keep_background": False}, "--render-background: nothing to apply to"),
         ("d.mp4", "a.mp4", {"combine": "guided", "keep_background": False}, "--render-background has no effect"),
     ],
 )

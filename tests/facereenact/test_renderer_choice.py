@@ -53,7 +53,7 @@ def test_bodies_need_networks_of_their_own_and_a_driven_face_those_of_faces() ->
 
 @pytest.mark.parametrize("renderer", ["auto", "warp"])
 def test_options_that_warp_does_not_have_are_refused(renderer: str) -> None:
-    with pytest.raises(InputError, match="--steps, --keep-background: options of the diffusion renderer"):
+    with pytest.raises(InputError, match="--steps, --render-background: options of the diffusion renderer"):
         choose_renderer(settings(renderer, steps=4, keep_background=False))
 
 

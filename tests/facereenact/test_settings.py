@@ -95,3 +95,8 @@ def test_settings_cannot_be_changed_and_every_one_is_explained() -> None:
         for field in options
         if field.metadata.get("cli", True) and not field.metadata.get("help", "").strip().endswith((".", "]"))
     ] == []
+
+
+def test_a_crop_shows_the_rendered_background_anyway() -> None:
+    with pytest.raises(ValueError, match="--render-background has no effect: --crop"):
+        settings(crop=True, diffusion=DiffusionSettings(keep_background=False))

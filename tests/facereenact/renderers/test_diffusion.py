@@ -279,3 +279,16 @@ def test_weights_in_main_memory_render_the_same(networks: Networks, usual: list[
 
     pictures = rendered(Networks({**networks.loaders, "denoising_unet": offloaded}), tmp_path, 4)
     np.testing.assert_array_equal(pictures, usual)
+
+
+def test_seams_between_chunks_are_no_larger_than_the_changes_inside(
+    networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Random weights make noise that changes much from frame to frame: a weak proof, but a seam would add to it."""
+    monkeypatch.setattr(chunks_module.chunks_of, "__kwdefaults__", {"length": 8})
+    pictures = np.stack(rendered(networks, tmp_path, 24, crop_px=SIDE_PX)).astype(float)
+    changes = np.abs(np.diff(pictures, axis=0)).mean(axis=(1, 2, 3))
+    seams, inside = changes[[7, 15]], np.delete(changes, [7, 15])
+    with capsys.disabled():
+        print(f"\nchange at seams {np.round(seams, 1)}, inside mean {inside.mean():.1f} most {inside.max():.1f}")
+    assert seams.max() <= 1.05 * inside.max()
