@@ -15,7 +15,7 @@ LONGEST_WINDOW = 32  # frames: the rows of the motion modules' positional table
 BODY_CHECKPOINTS = ("moore-body", "sd-vae-ft-mse", "image-encoder")
 COMBINED_CHECKPOINTS = (*BODY_CHECKPOINTS, "moore-face")
 FOR_BODIES = {"--body-scale", "--combine", "--body-side"}
-FOR_FACES = {"--head-scale", "--mouth-scale", "--combine", "--keep-background"}
+FOR_FACES = {"--head-scale", "--mouth-scale", "--combine", "--render-background"}
 DEVICES = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 

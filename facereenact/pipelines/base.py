@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,10 +16,10 @@ from PIL import Image
 from torch import Tensor
 
 from checkpoints.errors import InputError
-from facereenact.networks import DenoisingUNet, PoseGuider, ReferenceNet
+from facereenact.networks import Condition, DenoisingUNet, PoseGuider, ReferenceNet
 from facereenact.pipelines.guides import GuideFeatures, Masks
-from facereenact.pipelines.pictures import as_picture, to_picture
-from facereenact.pipelines.sampling import AfterStep, NotFiniteError, Progressed, Sampling, denoise
+from facereenact.pipelines.pictures import Picture, as_picture, to_picture
+from facereenact.pipelines.sampling import NotFiniteError, Progressed, Sampling, denoise
 from facereenact.pipelines.schedulers import check_scheduler, set_timesteps
 from facereenact.pipelines.source import Unguided, encode_source, reference_features, source_condition
 from facereenact.pipelines.windows import context_windows
@@ -38,12 +39,14 @@ class AnimationOutput(BaseOutput):  # type: ignore[misc]
 
 
 class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
-    """Animates a source with guides; see the two pipelines for which."""
+    """Animates a source with guides; see the pipelines for which."""
 
     unguided: ClassVar[Unguided]
     reference_net: ReferenceNet
     denoising_unet: DenoisingUNet
     vae: AutoencoderKL
+
+    _callback_tensor_inputs: ClassVar[list[str]] = ["latents"]  # as diffusers names it
 
     @torch.inference_mode()
     def _render(
@@ -65,28 +68,19 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
         callback_on_step_end_tensor_inputs: Sequence[str],
     ) -> AnimationOutput:
         check_scheduler(self.scheduler)
-        after_step = self._after_step(callback_on_step_end, callback_on_step_end_tensor_inputs)
+        on_step_end = self._checked_callback(callback_on_step_end, callback_on_step_end_tensor_inputs)
+        picture = as_picture(source)
         frames = _frame_count([*guides, *(each for each in masks or () if each is not None)])
-        first = [as_picture(each[0]) for each in guides]
-        width, height = checked_size(size, first[0].shape[1::-1])
-        if latents is None:
-            latents = noise_for(frames, (width, height), generator=generator)
-        _check_latents(latents, frames, (width, height))
+        size = checked_size(size, [as_picture(each[0]).shape[1::-1] for each in guides][0])
+        noise = _checked_noise(latents, frames, size, generator)
         unet, device = self.denoising_unet, self._execution_device
         windows = _checked_windows(frames, window, overlap, longest=unet.config.motion_max_seq_length)
-        encoded = encode_source(self.vae, self.image_encoder, as_picture(source), (width, height), device=device)
-        guided = sampling.guided
-        reference = reference_features(
-            self.reference_net, encoded, guided=guided, unguided=self.unguided, device=device
-        )
-        condition = source_condition(unet, encoded, reference, guided=guided, device=device)
-        del reference
         features = GuideFeatures(
             guiders,
             [_Pictures(each) for each in guides],
             scales=scales,
             masks=masks,
-            size=(width, height),
+            size=size,
             unet=unet,
             device=device,
         )
@@ -94,25 +88,78 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
             done, _ = denoise(
                 unet,
                 self.scheduler,
-                latents,
-                condition,
+                noise,
+                self._condition(picture, size, guided=sampling.guided),
                 features,
                 windows,
                 sampling=sampling,
                 generator=generator,
                 device=device,
-                after_step=after_step(bar),
+                after_step=partial(_after_step, bar, on_step_end),
             )
-        frames_ = done if output_type == "latent" else _as_output(decoded(self.vae, done, device=device), output_type)
+        rendered = done if output_type == "latent" else _as_output(decoded(self.vae, done, device=device), output_type)
         self.maybe_free_model_hooks()
-        return AnimationOutput(frames=frames_)
+        return AnimationOutput(frames=rendered)
 
-def decoded(vae: AutoencoderKL | AutoencoderTiny, latents: Tensor) -> Iterator[Tensor]:
-    """The frames (3, height, width), 0 to 1, of latents (1, 4, frames, height / 8, width / 8), one at a time."""
+    def _condition(self, picture: Picture, size: tuple[int, int], *, guided: bool) -> Condition:
+        device = self._execution_device
+        source = encode_source(self.vae, self.image_encoder, picture, size, device=device)
+        reference = reference_features(self.reference_net, source, guided=guided, unguided=self.unguided, device=device)
+        return source_condition(self.denoising_unet, source, reference, guided=guided, device=device)
+
+    def _checked_callback(
+        self, callback: OnStepEnd | None, names: Sequence[str]
+    ) -> Callable[[int, Any, Tensor], Tensor]:
+        if isinstance(callback, PipelineCallback | MultiPipelineCallbacks):
+            names = callback.tensor_inputs
+        unknown = [name for name in names if name not in self._callback_tensor_inputs]
+        if unknown:
+            raise ValueError(f"callbacks can be given {self._callback_tensor_inputs}, not {unknown}")
+
+        def on_step_end(step: int, timestep: Any, latents: Tensor) -> Tensor:
+            if callback is None:
+                return latents
+            given = {"latents": latents} if "latents" in names else {}
+            return callback(self, step, timestep, given).get("latents", latents)
+
+        return on_step_end
+
+
+def _after_step(
+    bar: Any, on_step_end: Callable[[int, Any, Tensor], Tensor], step: int, timestep: Any, done: Progressed
+) -> Tensor:
+    bar.update()
+    return on_step_end(step, timestep, done.latents)
+
+
+def decoded(
+    vae: AutoencoderKL | AutoencoderTiny,
+    latents: Tensor,
+    *,
+    device: torch.device | None = None,
+    first_frame: int = 0,
+) -> Iterator[Tensor]:
+    """The frames (3, height, width), 0 to 1, of latents (1, 4, frames, height / 8, width / 8), one at a time.
+
+    Args:
+        vae: the decoder.
+        latents: of some frames.
+        device: to which hooks move the decoder when it runs, by default where it is.
+        first_frame: number of the first of the frames in its clip, from 0.
+
+    Raises:
+        NotFiniteError: the decoder gave numbers that are not finite.
+    """
     with torch.inference_mode():
-        for each in latents[0].unbind(dim=1):
-            maps = each[None].to(vae.device, vae.dtype) / vae.config.scaling_factor
-            yield (vae.decode(maps).sample[0] / 2 + 0.5).clamp(0, 1)
+        for frame, each in enumerate(latents[0].unbind(dim=1), first_frame):
+            maps = each[None].to(device or vae.device, vae.dtype) / vae.config.scaling_factor
+            pixels = vae.decode(maps).sample[0]
+            if not torch.isfinite(pixels).all():
+                raise NotFiniteError(
+                    f"the VAE gave numbers that are not finite at frame {frame}; use --dtype float32, and verify the "
+                    "checkpoints"
+                )
+            yield (pixels / 2 + 0.5).clamp(0, 1)
 
 
 def noise_for(frames: int, size: tuple[int, int], *, generator: torch.Generator | None = None) -> Tensor:
@@ -142,6 +189,23 @@ def _frame_count(guides: Sequence[Sequence[Any]]) -> int:
     if len(counts) > 1 or not min(counts):
         raise InputError(f"the guides need the same number of frames, at least one; they have {sorted(counts)}")
     return counts.pop()
+
+
+def _checked_noise(
+    given: Tensor | None, frames: int, size: tuple[int, int], generator: torch.Generator | None
+) -> Tensor:
+    if given is None:
+        return noise_for(frames, size, generator=generator)
+    shape = (1, 4, frames, size[1] // MULTIPLE_PX, size[0] // MULTIPLE_PX)
+    if given.shape != shape:
+        raise InputError(f"latents of shape {tuple(given.shape)} do not fit; guides and size ask for {shape}")
+    return given
+
+
+def _checked_windows(frames: int, size: int, overlap: int, *, longest: int) -> list[list[int]]:
+    if size > longest:
+        raise ValueError(f"windows of {size} frames are too long: the motion modules know at most {longest}")
+    return context_windows(frames, size=size, overlap=overlap)
 
 
 class _Pictures(Sequence[Any]):

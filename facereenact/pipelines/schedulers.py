@@ -31,7 +31,9 @@ def check_scheduler(scheduler: SchedulerMixin) -> None:
     # a config also keeps what the class does not know
     knows = "prediction_type" in inspect.signature(type(scheduler).__init__).parameters
     if not knows or not hasattr(scheduler, "init_noise_sigma"):
-        raise InputError(f"{name} cannot be told that the networks predict velocity; use another, such as DDIMScheduler")
+        raise InputError(
+            f"{name} cannot be told that the networks predict velocity; use another, such as DDIMScheduler"
+        )
     predicted = scheduler.config.prediction_type
     if predicted != "v_prediction":
         raise InputError(
