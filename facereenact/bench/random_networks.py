@@ -22,7 +22,8 @@ from facereenact.networks.sets import STABLE_DIFFUSION
 from facereenact.pipelines.base import decoded, noise_for
 from facereenact.pipelines.guides import GuideFeatures
 from facereenact.pipelines.pictures import to_picture
-from facereenact.pipelines.sampling import Sampling, default_scheduler, denoise
+from facereenact.pipelines.sampling import Sampling, denoise
+from facereenact.pipelines.schedulers import default_scheduler
 from facereenact.pipelines.source import (
     EncodedSource,
     encode_image,

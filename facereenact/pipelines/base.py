@@ -71,7 +71,8 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
         on_step_end = self._checked_callback(callback_on_step_end, callback_on_step_end_tensor_inputs)
         picture = as_picture(source)
         frames = _frame_count([*guides, *(each for each in masks or () if each is not None)])
-        size = checked_size(size, [as_picture(each[0]).shape[1::-1] for each in guides][0])
+        first, *_ = [as_picture(each[0]) for each in guides]
+        size = checked_size(size, first.shape[1::-1])
         noise = _checked_noise(latents, frames, size, generator)
         unet, device = self.denoising_unet, self._execution_device
         windows = _checked_windows(frames, window, overlap, longest=unet.config.motion_max_seq_length)

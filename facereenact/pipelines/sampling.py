@@ -14,9 +14,6 @@ from torch import Tensor
 
 from checkpoints.errors import FacereenactError
 from facereenact.networks import Condition, DeepFeatures, DenoisingUNet
-from facereenact.pipelines.schedulers import can_go_on as can_go_on
-from facereenact.pipelines.schedulers import check_scheduler as check_scheduler
-from facereenact.pipelines.schedulers import default_scheduler as default_scheduler
 from facereenact.pipelines.schedulers import set_timesteps
 
 GuideOf = Callable[[Sequence[int]], Tensor]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facereenact.pipelines.guides import Masks
 from facereenact.pipelines.sampling import Sampling
+from facereenact.pipelines.schedulers import set_timesteps
 from facereenact.pipelines.source import Unguided
 from facereenact.pipelines.windows import context_windows, sliding_windows
 from facereenact.renderers.chunks import Chunk
@@ -41,6 +42,11 @@ class Diffusion:
     def context(self) -> int:
         """Frames of the chunk before that a chunk goes on from."""
         return max(2 * self.overlap, self.window // 2)
+
+    @property
+    def evaluations(self) -> int:
+        """How often the network is evaluated for a window: some schedulers look twice in a step."""
+        return len(set_timesteps(self.scheduler, self.sampling.steps))
 
     @property
     def plan(self) -> dict[str, Any]:

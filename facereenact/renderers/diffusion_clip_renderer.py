@@ -19,7 +19,8 @@ from facereenact.networks import Networks
 from facereenact.pipelines.base import decoded, noise_for
 from facereenact.pipelines.guides import GuideFeatures
 from facereenact.pipelines.pictures import to_picture
-from facereenact.pipelines.sampling import Progressed, can_go_on, check_scheduler, denoise
+from facereenact.pipelines.sampling import Progressed, denoise
+from facereenact.pipelines.schedulers import can_go_on, check_scheduler
 from facereenact.pipelines.source import (
     EncodedSource,
     encode_image,
@@ -97,8 +98,8 @@ class ClipRenderer:
         """The frames of the denoised clip (height, width, 3), decoded one at a time; they can be had again."""
         assert self._store is not None
         with _memory_error_told(), self._networks.use("decoder") as networks:
-            for chunk in self._store.latents(self._chunks):
-                yield from map(to_picture, decoded(networks[0], chunk))
+            for chunk, latents in zip(self._chunks, self._store.latents(self._chunks), strict=True):
+                yield from map(to_picture, decoded(networks[0], latents, first_frame=chunk.start))
 
     def forget(self) -> None:
         """Remove what was kept to go on with."""
@@ -154,7 +155,7 @@ class Steps:
 
     def recount(self, chunks: list[Chunk], diffusion: Diffusion) -> None:
         """Count with the windows of other settings from now on."""
-        self._per_chunk = [diffusion.sampling.steps * len(windows_of(chunk, chunks, diffusion)) for chunk in chunks]
+        self._per_chunk = [diffusion.evaluations * len(windows_of(chunk, chunks, diffusion)) for chunk in chunks]
 
     def __call__(self, chunk: Chunk, windows: int) -> None:
         """So many windows of a chunk are done, over all of its steps."""
@@ -222,22 +223,24 @@ class _Run:
         """The latents of a chunk's own frames and the trajectory of the last ones."""
         diffusion = self._diffusion
         windows = windows_of(chunk, chunks, diffusion)
-        goes_on = can_go_on(diffusion.scheduler)
+        goes_on, steps = can_go_on(diffusion.scheduler), diffusion.evaluations
         reuse = diffusion.sampling.reuse
+        generator = generator_for(diffusion.seed, chunk)
 
         def after_step(step: int, timestep: Any, done: Progressed) -> Tensor:
-            if goes_on and step + 1 < diffusion.sampling.steps and (step + 1) % reuse == 0:
+            if goes_on and step + 1 < steps and (step + 1) % reuse == 0:
                 self._store.progress(chunk, done)
             return done.latents
 
         latents, trajectory = denoise(
             self._unet,
             diffusion.scheduler,
-            noise_for(len(chunk.frames), diffusion.size, generator=generator_for(diffusion.seed, chunk)),
+            noise_for(len(chunk.frames), diffusion.size, generator=generator),
             self._condition,
             self._features(chunk),
             windows,
             sampling=diffusion.sampling,
+            generator=generator,
             held=held,
             record=slice(len(chunk.frames) - min(self._context, len(chunk.frames)), None),
             progressed=self._store.progressed(chunk) if goes_on else None,

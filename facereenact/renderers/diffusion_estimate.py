@@ -40,12 +40,13 @@ def estimate(networks: Networks, diffusion: Diffusion, frames: int) -> Estimate:
     chunks = chunks_of(frames, context=diffusion.context)
     windows = [windows_of(chunk, chunks, diffusion) for chunk in chunks]
     denoised = sum(len(window) for each in windows for window in each)
+    steps = diffusion.evaluations
     seconds_per_frame, memory_bytes = _prediction_s(networks, diffusion, min(frames, diffusion.window))
     return Estimate(
         chunks=len(chunks),
         windows=sum(map(len, windows)),
-        steps=diffusion.sampling.steps,
-        denoising_s=seconds_per_frame * denoised * diffusion.sampling.steps,
+        steps=steps,
+        denoising_s=seconds_per_frame * denoised * steps,
         decoding_s=_decoding_s(networks, diffusion) * frames,
         memory_bytes=memory_bytes,
     )

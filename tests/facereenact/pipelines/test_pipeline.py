@@ -8,52 +8,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, EulerDiscreteScheduler
-from transformers import CLIPVisionModelWithProjection
+from diffusers import EulerDiscreteScheduler
+from diffusers.callbacks import PipelineCallback
+from numpy.typing import NDArray
+from PIL import Image
 
 from checkpoints.errors import InputError
-from facereenact.networks import load_face_networks
-from facereenact.pipelines import ReenactmentPipeline, Sampling, context_windows, default_scheduler
+from facereenact.pipelines import NotFiniteError, ReenactmentPipeline, Sampling, context_windows, default_scheduler
+from facereenact.pipelines.base import decoded, noise_for
+from facereenact.pipelines.guides import GuideFeatures
 from facereenact.pipelines.presets import PRESETS, SCHEDULERS, preset
 from facereenact.pipelines.windows import sliding_windows
-from facereenact.tiny_model import make_tiny
-
-FRAMES = 3
+from tests.facereenact.pipelines.tiny import FRAMES, pictures, rendered, silent, tiny_pipeline, with_scheduler
 
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> ReenactmentPipeline:
-    face, vae, image_encoder, *_ = make_tiny(tmp_path_factory.mktemp("tiny") / "checkpoints")
-    return silent(
-        ReenactmentPipeline(
-            vae=AutoencoderKL.from_pretrained(vae),
-            image_encoder=CLIPVisionModelWithProjection.from_pretrained(image_encoder),
-            scheduler=default_scheduler(),
-            **load_face_networks(face),
-        )
-    )
-
-
-def silent(pipeline: Any) -> Any:
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-def pictures(count: int, seed: int = 0) -> np.ndarray[Any, Any]:
-    return np.random.default_rng(seed).integers(0, 256, (count, 96, 128, 3), dtype=np.uint8)
-
-
-def rendered(pipeline: ReenactmentPipeline, **changed: Any) -> np.ndarray[Any, Any]:
-    given: dict[str, Any] = {
-        "source": pictures(1)[0],
-        "head_guides": pictures(FRAMES, 1),
-        "mouth_guides": pictures(FRAMES, 2),
-        "num_inference_steps": 2,
-        "generator": torch.Generator().manual_seed(0),
-        "output_type": "np",
-    }
-    frames: np.ndarray[Any, Any] = pipeline(**given | changed).frames
-    return frames
+    return tiny_pipeline(tmp_path_factory.mktemp("tiny"))
 
 
 def test_outputs_of_every_type(pipeline: ReenactmentPipeline) -> None:
@@ -84,6 +55,70 @@ def test_the_callback_sees_and_changes_the_latents(pipeline: ReenactmentPipeline
     assert steps == [0, 1] and not np.asarray(latents).any()
 
 
+class Seen(PipelineCallback):  # type: ignore[misc]
+    """Keeps the names of what it is given."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.names, self.given = names, []
+
+    @property
+    def tensor_inputs(self) -> list[str]:
+        return list(self.names)
+
+    def callback_fn(self, _: Any, step: int, timestep: Any, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        self.given.append(tuple(state))
+        return state
+
+
+@pytest.mark.parametrize("names", [(), ("latents",)])
+def test_the_callback_is_given_what_it_asks_for(pipeline: ReenactmentPipeline, names: tuple[str, ...]) -> None:
+    callback = Seen(*names)
+    usual = rendered(pipeline, output_type="latent")
+    assert torch.equal(rendered(pipeline, callback_on_step_end=callback, output_type="latent"), usual)
+    named = {"callback_on_step_end": callback.__call__, "callback_on_step_end_tensor_inputs": names}
+    assert torch.equal(rendered(pipeline, **named, output_type="latent"), usual)
+    assert callback.given == [names] * 4
+
+
+def test_frames_that_the_decoder_cannot_make_are_told(pipeline: ReenactmentPipeline) -> None:
+    latents = noise_for(FRAMES, (64, 64))
+    latents[:, :, 1] = float("nan")
+    frames = decoded(pipeline.vae, latents, first_frame=320)
+    assert torch.isfinite(next(frames)).all()
+    with pytest.raises(NotFiniteError, match="at frame 321"):
+        next(frames)
+
+
+def test_features_are_the_same_kept_and_made_anew(pipeline: ReenactmentPipeline) -> None:
+    made: list[int] = []
+
+    class Counted(list[NDArray[np.uint8]]):
+        def __getitem__(self, index: Any) -> Any:
+            made.append(index)
+            return super().__getitem__(index)
+
+    def features(cache_bytes: int) -> tuple[list[torch.Tensor], list[int]]:
+        made.clear()
+        feature_maker = GuideFeatures(
+            (pipeline.head_guider, pipeline.mouth_guider),
+            (Counted(pictures(FRAMES, 1)), pictures(FRAMES, 2)),
+            scales=(0.7, 1.3),
+            size=(128, 96),
+            unet=pipeline.denoising_unet,
+            cache_bytes=cache_bytes,
+        )
+        with torch.inference_mode():
+            return [feature_maker(frames) for frames in ([0, 1, 2], [2, 0])], list(made)
+
+    frame_bytes = 4 * pipeline.denoising_unet.config.block_out_channels[0] * 12 * 16
+    for cache_bytes, expected in ((3 * frame_bytes, [0, 1, 2]), (frame_bytes, [0, 1, 2, 2]), (0, [0, 1, 2, 2, 0])):
+        found, frames = features(cache_bytes)
+        assert frames == expected
+        for each, usual in zip(found, features(1 << 29)[0], strict=True):
+            assert torch.equal(each, usual)
+
+
 def test_the_guiders_add_up(pipeline: ReenactmentPipeline) -> None:
     usual = rendered(pipeline)
     for name in ("head_scale", "mouth_scale"):
@@ -111,26 +146,40 @@ def test_windows_at_once_change_nothing(pipeline: ReenactmentPipeline) -> None:
         ({"num_inference_steps": 0}, ValueError, "steps must be 1 or more"),
         ({"guidance_scale": 0.5}, ValueError, "guidance must be 1 or more"),
         ({"window": 4, "overlap": 4}, ValueError, "cannot overlap"),
+        ({"window": 33}, ValueError, "33 frames are too long: the motion modules know at most 32"),
+        ({"latents": torch.zeros(1, 4, FRAMES + 1, 12, 16)}, InputError, r"ask for \(1, 4, 3, 12, 16\)"),
+        ({"latents": torch.zeros(1, 4, FRAMES, 16, 12)}, InputError, "do not fit"),
+        ({"source": np.zeros((96, 128), np.uint8)}, InputError, r"uint8 \(96, 128\) is no picture"),
+        ({"source": np.zeros((96, 128, 4), np.uint8)}, InputError, "is no picture"),
+        ({"source": np.ones((96, 128, 3), np.float32)}, InputError, "array of float32"),
+        ({"head_guides": np.zeros((FRAMES, 96, 128), np.uint8)}, InputError, "is no picture"),
+        ({"mouth_guides": np.ones((FRAMES, 96, 128, 3))}, InputError, "array of float64"),
+        ({"callback_on_step_end_tensor_inputs": ["latents", "noise"]}, ValueError, r"not \['noise'\]"),
     ],
 )
-def test_what_cannot_be_rendered_is_refused(
-    pipeline: ReenactmentPipeline, changed: dict[str, Any], error: type[Exception], told: str
+def test_what_cannot_be_rendered_is_refused_before_any_work(
+    pipeline: ReenactmentPipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: dict[str, Any],
+    error: type[Exception],
+    told: str,
 ) -> None:
+    monkeypatch.setattr("facereenact.pipelines.base.encode_source", lambda *_, **__: pytest.fail("it began"))
     with pytest.raises(error, match=told):
         rendered(pipeline, **changed)
 
 
-def test_a_scheduler_of_another_kind_is_refused(pipeline: ReenactmentPipeline) -> None:
-    other = silent(ReenactmentPipeline(**{**pipeline.components, "scheduler": DDIMScheduler()}))
-    with pytest.raises(InputError, match="v_prediction"):
-        rendered(other)
+def test_pictures_of_pil_may_have_any_mode(pipeline: ReenactmentPipeline) -> None:
+    source = Image.fromarray(pictures(1)[0])
+    usual = rendered(pipeline, source=source)
+    assert np.array_equal(rendered(pipeline, source=source.convert("RGBA")), usual)
+    assert not np.array_equal(rendered(pipeline, source=source.convert("L")), usual)
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_every_scheduler_renders(pipeline: ReenactmentPipeline, name: Any) -> None:
     scheduler, sampling = preset("exact", scheduler=name, steps=3)
-    other = silent(ReenactmentPipeline(**{**pipeline.components, "scheduler": scheduler}))
-    frames = rendered(other, sampling=sampling)
+    frames = rendered(with_scheduler(pipeline, scheduler), sampling=sampling)
     assert np.ptp(frames) > 0
     assert type(scheduler) is SCHEDULERS[name]
 
@@ -139,8 +188,7 @@ def test_every_scheduler_renders(pipeline: ReenactmentPipeline, name: Any) -> No
 def test_every_preset_renders(pipeline: ReenactmentPipeline, name: Any) -> None:
     scheduler, sampling = preset(name, guidance=2.0)
     assert sampling.guidance == 2.0 and sampling.steps == PRESETS[name][1].steps
-    other = silent(ReenactmentPipeline(**{**pipeline.components, "scheduler": scheduler}))
-    assert rendered(other, sampling=sampling).shape == (FRAMES, 96, 128, 3)
+    assert rendered(with_scheduler(pipeline, scheduler), sampling=sampling).shape == (FRAMES, 96, 128, 3)
 
 
 def test_euler_begins_from_finite_noise() -> None:
