@@ -45,8 +45,9 @@ demo: $(INSTALLED)
 	@echo "The animated portrait is $(CURDIR)/out/demo.mp4; out/demo.jpg shows some of its frames"
 	@echo "The animated person is $(CURDIR)/out/demo-body.mp4"
 
+# As many tests at once as there are cores, each with one thread.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 accuracy: $(INSTALLED)
 	$(BIN)/python -m pytest --quiet -m slow tests/landmarks $(ARGS)
