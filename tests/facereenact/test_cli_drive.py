@@ -249,7 +249,13 @@ def test_ctrl_c_while_rendering(tmp_path: Path, long_talk: Path, name: str) -> N
         (tmp_path / name).mkdir()
         clips.write_picture(tmp_path / name / earlier, clips.portrait_image())
     arguments = words("-o", tmp_path / name, "--overwrite", "--size", "1024", "--compare", driver=long_talk)
-    with subprocess.Popen([*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*PROGRAM, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen_to_interrupts,
+    ) as process:
         wait_for_partial(tmp_path, process)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=30)
@@ -259,6 +265,11 @@ def test_ctrl_c_while_rendering(tmp_path: Path, long_talk: Path, name: str) -> N
         assert (tmp_path / name).read_text() == "earlier result"
     else:
         assert listing(tmp_path / name) == [earlier]
+
+
+def listen_to_interrupts() -> None:
+    """Also where the tests themselves run in the background of a shell, which has them ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_partial(folder: Path, process: subprocess.Popen[str], timeout_s: float = 60) -> None:
