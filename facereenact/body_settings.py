@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from facereenact.choices import Choice, person_choice
 from facereenact.option import option
-from facereenact.pose_tools.settings import POSE, PersonChoice, person_choice
+from facereenact.pose_tools.settings import POSE
 
 HeadFrom = Literal["body", "face"]
 
@@ -27,7 +28,7 @@ class BodySettings:
         "needs no tracking. With --driver as well the body moves as here and the face as there.",
         metavar="VIDEO",
     )
-    body_person: PersonChoice = option(
+    body_person: Choice = option(
         "largest",
         "Whom of several people in it to follow: largest, an index (0 is leftmost), or a pixel x,y. Whom of the "
         "source, says --face.",

@@ -15,9 +15,9 @@ from body.estimators import EstimatorName, open_estimator
 from body.people import Person, PersonNotFoundError, choose_person
 from body.tracking import SequenceBuilder
 from body.types import LEFT_EAR, LEFT_EYE, LEFT_SHOULDER, NECK, NOSE, RIGHT_EAR, RIGHT_EYE, RIGHT_SHOULDER
+from facereenact.choices import Choice
 from facereenact.errors import FaceNotFoundError
 from facereenact.images import read_image
-from facereenact.settings import FaceChoice
 from facereenact.source import matte_of, resized
 from landmarks import LandmarkSequence
 from landmarks.face_mesh import FaceMesh
@@ -51,7 +51,7 @@ class BodySource:
 
 
 def read_body_source(
-    path: Path, estimator: EstimatorName, *, person: FaceChoice, size: tuple[int, int] | int | None, needs_face: bool
+    path: Path, estimator: EstimatorName, *, person: Choice, size: tuple[int, int] | int | None, needs_face: bool
 ) -> BodySource:
     """Read a picture and find the person in it.
 
@@ -71,7 +71,7 @@ def read_body_source(
     return BodySource(image, matte_of(alpha), pose, _face_of(path, image, chosen) if needs_face else None)
 
 
-def _person_of(path: Path, image: Image, name: EstimatorName, choice: FaceChoice) -> Person:
+def _person_of(path: Path, image: Image, name: EstimatorName, choice: Choice) -> Person:
     with closing(open_estimator(name)) as estimator:
         people = estimator(image)
     if not people:

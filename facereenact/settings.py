@@ -9,41 +9,15 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from facereenact.body_settings import BodySettings, HeadFrom
+from facereenact.choices import Choice, face_choice, picture_size
 from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.option import option
 
 Part = Literal["head", "eyes", "mouth"]
 PARTS: tuple[Part, ...] = get_args(Part)
-FaceChoice = int | tuple[float, float] | str
 
 MOST_GAIN = 3  # beyond it no picture holds together
 IMAGE_OUTPUTS = (".png", ".jpg", ".jpeg", ".webp")
-
-
-def face_choice(text: str) -> FaceChoice:
-    """`largest`, an index counted from the left, or a pixel `x,y`."""
-    if text == "largest":
-        return text
-    try:
-        if "," in text:
-            x, y = (float(part) for part in text.split(","))
-            if not (math.isfinite(x) and math.isfinite(y)):
-                raise ValueError
-            return x, y
-        return int(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no face: give largest, an index (0 is leftmost), or a pixel x,y") from error
-
-
-def picture_size(text: str) -> tuple[int, int] | int:
-    """`WIDTHxHEIGHT`, or one number for the longer side."""
-    try:
-        sides = [int(part) for part in text.lower().split("x")]
-    except ValueError:
-        sides = []
-    if len(sides) not in (1, 2) or not all(32 <= side <= 8192 for side in sides):
-        raise ValueError(f"{text!r} is no size: give WIDTHxHEIGHT or the longer side, from 32 to 8192 pixels")
-    return (sides[0], sides[1]) if len(sides) == 2 else sides[0]
 
 
 def face_parts(text: str) -> tuple[str, ...]:
@@ -117,13 +91,13 @@ class DriveSettings:
         "is. [default: for each driver the frame most like the source]",
         metavar="N",
     )
-    face: FaceChoice = option(
+    face: Choice = option(
         "largest",
         "Face of the source, or whose body: largest, an index from the left, or a pixel x,y.",
         parse=face_choice,
         metavar="FACE",
     )
-    driver_face: FaceChoice = option(
+    driver_face: Choice = option(
         "largest", "Face of the main driver's first frame, likewise.", parse=face_choice, metavar="FACE"
     )
     smooth: Literal["none", "light", "normal", "strong"] = option(

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facereenact.choices import Choice
 from facereenact.errors import FaceNotFoundError, InputError
 from facereenact.images import read_image
-from facereenact.settings import FaceChoice
 from landmarks import LandmarkSequence
 from landmarks.face_mesh import FaceMesh
 from landmarks.mediapipe_tracker import choose_face, find_faces, landmarks_of_image, settle
@@ -39,7 +39,7 @@ class Source:
 
 
 def read_source(
-    path: Path, *, face: FaceChoice = "largest", crop: bool = False, size: tuple[int, int] | int | None = None
+    path: Path, *, face: Choice = "largest", crop: bool = False, size: tuple[int, int] | int | None = None
 ) -> Source:
     """Read a portrait and find its face.
 
@@ -65,7 +65,7 @@ def read_source(
     return Source(image, matte_of(alpha), mesh, landmarks_of_image(mesh, (image.shape[1], image.shape[0])))
 
 
-def _face_of(path: Path, image: NDArray[np.uint8], choice: FaceChoice) -> FaceMesh:
+def _face_of(path: Path, image: NDArray[np.uint8], choice: Choice) -> FaceMesh:
     faces = find_faces(image)
     if not faces:
         raise FaceNotFoundError(f"{path} shows no face that can be found; use a picture with a larger, frontal face")

@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from facereenact.choices import Choice, face_choice
 from facereenact.option import option
-from facereenact.settings import FaceChoice, face_choice
 
 LANDMARKS = ".landmarks.safetensors"
 MOST_FACES = 16
@@ -63,7 +63,7 @@ class TrackSettings:
         metavar="N",
     )
     faces: int = option(1, "How many faces to follow; each gets a file.", metavar="N")
-    face: FaceChoice = option(
+    face: Choice = option(
         "largest",
         "Which face to follow, of the first frame that shows any: largest, an index from the left, or a pixel x,y.",
         parse=face_choice,

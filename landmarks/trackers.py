@@ -12,18 +12,10 @@ from numpy.typing import NDArray
 
 from checkpoints import is_installed, locate
 from checkpoints.errors import InputError
-from landmarks.face_mesh import FaceMesh
 from landmarks.hybrid import EYES, SAME_FACE, combined, paired, without_geometry, without_mesh
 from landmarks.identities import Identities, distance
-from landmarks.mediapipe_tracker import (
-    TRACKER_NAME,
-    FaceChoice,
-    MediaPipeTracker,
-    choose_face,
-    faces_in_frame,
-    mesh_solution,
-    meshes,
-)
+from landmarks.mediapipe_tracker import TRACKER_NAME, FaceChoice, choose_face, faces_in_frame
+from landmarks.meshes import Meshes
 from landmarks.openseeface import PRESETS, Face, FacePoints, OpenSeeFaceTracker
 from landmarks.openseeface.presets import OWN, Detector
 from landmarks.tracking import SeenFace
@@ -245,39 +237,6 @@ class HybridFaces:
             return False
         self._patience += 1
         return self._patience % RETRY_EVERY == 1
-
-
-class Meshes:
-    """MediaPipe's meshes of at most so many faces, the largest first; of one face the chosen."""
-
-    def __init__(self, faces: int, face: FaceChoice) -> None:
-        self._count, self._choice = faces, face
-        self._one = MediaPipeTracker(face=face)
-        self._several: Any = None
-
-    def reset(self) -> None:
-        self.close()  # what is not closed stays in memory, 33 MB of it
-        self._one = MediaPipeTracker(face=self._choice)
-
-    def close(self) -> None:
-        self._one.close()
-        if self._several is not None:
-            self._several.close()
-            self._several = None
-
-    def start_at(self, pixel: tuple[float, float]) -> None:
-        """Follow the face nearest to a pixel from now on; for one face."""
-        self._one.close()
-        self._one = MediaPipeTracker(face=pixel)
-
-    def __call__(self, image: Image) -> list[FaceMesh]:
-        """The largest first."""
-        if self._count == 1:
-            mesh = self._one(image)
-            return [] if mesh is None else [mesh]
-        if self._several is None:
-            self._several = mesh_solution(faces=self._count, static=False)
-        return sorted(meshes(self._several, image), key=lambda mesh: -mesh.width_px)
 
 
 def seen_face(face: FacePoints) -> SeenFace:

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 from speech import DURATION_S, Speech
 
+from facereenact.renderers.layers import smooth_step
 from landmarks.head_pose import camera_matrix, face_model, rotation_matrices, rotation_vectors
 from landmarks.motion import FaceMotion, HeadMotion, split_motion
 from landmarks.retargeting import lid_openness
@@ -139,13 +140,8 @@ def _blinks(time_s: Array) -> Array:
     shut = np.zeros(len(time_s))
     for middle_s, duration_s in BLINKS_S:
         away = np.abs(time_s - middle_s) / (duration_s / 2)
-        shut = np.maximum(shut, _smooth_step((1.15 - away) / 0.8))
+        shut = np.maximum(shut, smooth_step((1.15 - away) / 0.8))
     return shut
-
-
-def _smooth_step(value: Array) -> Array:
-    share = np.clip(value, 0, 1)
-    return np.asarray(share * share * (3 - 2 * share))
 
 
 def _move_head(own: HeadMotion, cues: Cues) -> HeadMotion:

@@ -22,6 +22,7 @@ DIRECTIONS: dict[str, set[str]] = {
     "facereenact.networks": {"checkpoints"},
     "facereenact.pipelines": {"facereenact.networks"},
     "facereenact.renderers": MEDIA | MODELS,
+    "facereenact.choices": set(),
     "facereenact.option": set(),
     "facereenact.diffusion_settings": set(),
     "facereenact.body_settings": {"facereenact.pose_tools"},
@@ -186,7 +187,7 @@ DIRECTIONS: dict[str, set[str]] = {
 READERS_AND_WRITERS = tuple(
     f"facereenact.{kind}" for kind in ("audio", "image", "media", "output_target", "video")
 )  # one unit
-EVERYWHERE = ("checkpoints.errors", "facereenact.errors", "facereenact.option")
+EVERYWHERE = ("checkpoints.errors", "facereenact.choices", "facereenact.errors", "facereenact.option")
 
 LEARNING = {"torch", "torchvision", "diffusers", "transformers", "accelerate"}
 VISION = {"cv2", "mediapipe", "onnxruntime"}

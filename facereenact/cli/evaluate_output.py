@@ -73,6 +73,10 @@ def show(report: Report) -> None:
         click.echo(f"{describe(name).title} of all: {shown(name, value)}")
     for name, why in report.failed.items():
         click.secho(f"{name} failed: {why}", fg="red")
+    rates = {"measured": report.speed["measured_frames_per_s"], "rendered": report.speed["rendered_frames_per_s"]}
+    told = ", ".join(f"{name} {rate:.0f} frames/s" for name, rate in rates.items() if rate)
+    if told:
+        click.echo(f"speed     {told}")
     click.echo(f"report    {report.folder / 'report.html'}")
 
 

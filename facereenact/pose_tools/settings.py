@@ -8,27 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from facereenact.choices import Choice, person_choice
 from facereenact.option import option
 
 POSE = ".pose.safetensors"
-PersonChoice = int | tuple[float, float] | str
-
-
-def person_choice(text: str) -> PersonChoice:
-    """`largest`, an index counted from the left, or a pixel `x,y`."""
-    if text == "largest":
-        return text
-    try:
-        if "," in text:
-            x, y = (float(part) for part in text.split(","))
-            if not (math.isfinite(x) and math.isfinite(y)):
-                raise ValueError
-            return x, y
-        if text.startswith("-"):
-            raise ValueError
-        return int(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no person: give largest, an index (0 is leftmost), or a pixel x,y") from error
 
 
 @dataclass(frozen=True)
@@ -51,7 +34,7 @@ class PoseTrackSettings:
         "What finds the points; auto takes dwpose where its networks are installed, else mediapipe, which needs no "
         "download.",
     )
-    person: PersonChoice = option(
+    person: Choice = option(
         "largest",
         "Whom to follow, where the first frame with people shows several: largest, an index (0 is leftmost), or a "
         "pixel x,y.",

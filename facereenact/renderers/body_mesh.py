@@ -33,8 +33,8 @@ from facereenact.renderers.body_skeleton import (
     Skeleton,
     norm,
     parent,
-    smooth_step,
 )
+from facereenact.renderers.layers import smooth_step
 
 HOLD = 1e3  # how firmly a bone holds the vertices that are surely its own, against the pull of their neighbours
 LEAK = 0.02  # how well motion spreads over background, against the person

@@ -33,6 +33,7 @@ from body.types import (
     VISIBLE,
 )
 from facereenact.errors import InputError
+from facereenact.renderers.layers import smooth_step
 
 Points = NDArray[np.float64]
 Array = NDArray[np.floating[Any]]
@@ -159,9 +160,3 @@ def angle_between(start: Array, end: Array) -> float:
 def wrapped(angle: float, least: float = -np.pi) -> float:
     """The same angle between `least` and a full turn more, radians."""
     return float((angle - least) % (2 * np.pi) + least)
-
-
-def smooth_step(value: Array | float) -> Points:
-    """0 below 0, 1 above 1, smooth between."""
-    t = np.clip(np.asarray(value, np.float64), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))

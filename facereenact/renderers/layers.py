@@ -90,3 +90,9 @@ def square(image: NDArray[Any], low: NDArray[Any], side_px: int) -> NDArray[Any]
     rows = np.clip(np.arange(low[1], low[1] + side_px), 0, image.shape[0] - 1)
     columns = np.clip(np.arange(low[0], low[0] + side_px), 0, image.shape[1] - 1)
     return np.asarray(image[np.ix_(rows, columns)])
+
+
+def smooth_step(value: Array | float) -> NDArray[np.float64]:
+    """0 below 0, 1 above 1, smooth between."""
+    t = np.clip(np.asarray(value, np.float64), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))

@@ -18,6 +18,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 from scipy.spatial import Delaunay, cKDTree
 
+from facereenact.renderers.layers import smooth_step
 from landmarks import LandmarkSequence
 from landmarks.face_mesh import (
     EYE_CORNERS,
@@ -103,9 +104,9 @@ class Portrait:
         """(n,) how far points (n, 2) of the source move with the head: 1 head, 0 shoulders and background."""
         u, v = self._along_axes(points)
         chin = self._along_axes(self.mesh.vertices[152:153, :2])[1][0]
-        below = _smooth_step((v - chin - 0.02) / 0.4)
-        beside = _smooth_step((np.abs(u) - 0.5) / 0.6)
-        above = _smooth_step((-v - 0.8) / 0.8)
+        below = smooth_step((v - chin - 0.02) / 0.4)
+        beside = smooth_step((np.abs(u) - 0.5) / 0.6)
+        above = smooth_step((-v - 0.8) / 0.8)
         return np.asarray((1 - below) * (1 - beside) * (1 - above))
 
     def _off_border(self, cut: Float) -> NDArray[np.float64]:
@@ -113,7 +114,7 @@ class Portrait:
         if not len(cut):
             return np.ones(len(self.source))
         distance = cKDTree(cut).query(self.source)[0] / self.face_width_px
-        share = _smooth_step(distance / 0.3)
+        share = smooth_step(distance / 0.3)
         share[:SURFACE_VERTICES] = 1
         return share
 
@@ -295,9 +296,3 @@ def _down(linear: Float) -> NDArray[np.float64]:
     """(2,) the picture's down as the head maps it, unit length."""
     down = linear @ np.array([0.0, 1.0])
     return np.asarray(down / max(float(np.linalg.norm(down)), 1e-6))
-
-
-def _smooth_step(value: Float) -> NDArray[np.float64]:
-    """0 below 0, 1 above 1, smooth between."""
-    t = np.clip(np.asarray(value, np.float64), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))

@@ -19,9 +19,10 @@ from body.guides import draw_guide
 from body.storage import SUFFIX, load_pose, save_pose
 from body.types import NOSE
 from facereenact import cli
+from facereenact.choices import person_choice
 from facereenact.images import read_image
 from facereenact.pose_tools.measures import summarise
-from facereenact.pose_tools.settings import PoseShowSettings, PoseTrackSettings, person_choice
+from facereenact.pose_tools.settings import PoseShowSettings, PoseTrackSettings
 from facereenact.pose_tools.showing import DARKENED, LOST, overlay
 from tests.body.figures import SIZE, changed, figure, without
 from tests.facereenact.media import write_clip

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from facereenact.body_settings import BodySettings
+from facereenact.choices import face_choice, picture_size
 from facereenact.diffusion_settings import DiffusionSettings
-from facereenact.settings import DriveSettings, face_choice, picture_size
+from facereenact.settings import DriveSettings
 
 
 def settings(**options: Any) -> DriveSettings:

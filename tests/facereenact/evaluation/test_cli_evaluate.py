@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -50,6 +51,7 @@ def test_a_run_prints_a_table_and_where_the_report_is(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].split()[:4] == ["clip", "PSNR", "(still)", "SSIM"]
     assert lines[1].startswith("talk") and lines[2].startswith("mean")
+    assert re.fullmatch(r"speed     measured \d+ frames/s, rendered \d+ frames/s", lines[-2])
     assert lines[-1] == f"report    {tmp_path / 'o' / 'report.html'}"
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == [
         "clips",
