@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -38,9 +38,28 @@ class AnimationOutput(BaseOutput):  # type: ignore[misc]
     latent: (1, 4, frames, height / 8, width / 8)."""
 
 
+class RenderOptions(TypedDict, total=False):
+    """What every pipeline can be told besides its source and its guides."""
+
+    width: int | None  # of the rendering, divisible by 8; by default that of the guides
+    height: int | None  # likewise
+    num_inference_steps: int | None  # of denoising; by default as published
+    guidance_scale: float  # 3.5; 1 computes no guidance, in half the time
+    guidance_rescale: float  # share of the contrast added by guidance that is taken back; 0
+    window: int  # frames denoised together, at most as many as the motion modules know: 32; 24
+    overlap: int  # frames that windows share; 4
+    generator: torch.Generator | None  # of the noise, and of what some schedulers add in every step
+    latents: Tensor | None  # the noise itself (1, 4, frames, height / 8, width / 8)
+    output_type: OutputType  # "pil"
+    callback_on_step_end: OnStepEnd | None  # called as diffusers' pipelines do, after every evaluation of the networks
+    callback_on_step_end_tensor_inputs: Sequence[str]  # what it is given; there are only `latents`
+    sampling: Sampling | None  # all of how to denoise, instead of steps and guidance
+
+
 class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
     """Animates a source with guides; see the pipelines for which."""
 
+    steps: ClassVar[int]  # of denoising, by default
     unguided: ClassVar[Unguided]
     reference_net: ReferenceNet
     denoising_unet: DenoisingUNet
@@ -57,22 +76,28 @@ class AnimationPipeline(DiffusionPipeline):  # type: ignore[misc]
         scales: Sequence[float],
         *,
         masks: Sequence[Masks | None] | None = None,
-        size: tuple[int | None, int | None],
-        sampling: Sampling,
-        window: int,
-        overlap: int,
-        generator: torch.Generator | None,
-        latents: Tensor | None,
-        output_type: OutputType,
-        callback_on_step_end: OnStepEnd | None,
-        callback_on_step_end_tensor_inputs: Sequence[str],
+        width: int | None = None,
+        height: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float = 3.5,
+        guidance_rescale: float = 0.0,
+        window: int = 24,
+        overlap: int = 4,
+        generator: torch.Generator | None = None,
+        latents: Tensor | None = None,
+        output_type: OutputType = "pil",
+        callback_on_step_end: OnStepEnd | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        sampling: Sampling | None = None,
     ) -> AnimationOutput:
+        steps = self.steps if num_inference_steps is None else num_inference_steps
+        sampling = sampling or Sampling(steps=steps, guidance=guidance_scale, guidance_rescale=guidance_rescale)
         check_scheduler(self.scheduler)
         on_step_end = self._checked_callback(callback_on_step_end, callback_on_step_end_tensor_inputs)
         picture = as_picture(source)
         frames = _frame_count([*guides, *(each for each in masks or () if each is not None)])
         first, *_ = [as_picture(each[0]) for each in guides]
-        size = checked_size(size, first.shape[1::-1])
+        size = checked_size((width, height), first.shape[1::-1])
         noise = _checked_noise(latents, frames, size, generator)
         unet, device = self.denoising_unet, self._execution_device
         windows = _checked_windows(frames, window, overlap, longest=unet.config.motion_max_seq_length)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
-import torch
 from diffusers import AutoencoderKL, SchedulerMixin
-from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
 from facereenact.networks import DenoisingUNet, PoseGuider, ReferenceNet
-from facereenact.pipelines.base import AnimationOutput, AnimationPipeline, OnStepEnd, OutputType
+from facereenact.pipelines.base import AnimationOutput, AnimationPipeline, RenderOptions
 from facereenact.pipelines.guides import Masks
-from facereenact.pipelines.sampling import Sampling
 
 
 class CombinedPipeline(AnimationPipeline):
@@ -25,6 +22,7 @@ class CombinedPipeline(AnimationPipeline):
     """
 
     model_cpu_offload_seq = "image_encoder->reference_net->pose_guider->head_guider->mouth_guider->denoising_unet->vae"
+    steps = 30
     unguided = "nothing"
 
     def __init__(
@@ -58,22 +56,10 @@ class CombinedPipeline(AnimationPipeline):
         mouth_guides: Sequence[Any],
         face_masks: Masks | None = None,
         *,
-        width: int | None = None,
-        height: int | None = None,
-        num_inference_steps: int = 30,
-        guidance_scale: float = 3.5,
-        guidance_rescale: float = 0.0,
         body_scale: float = 1.0,
         head_scale: float = 1.0,
         mouth_scale: float = 1.0,
-        window: int = 24,
-        overlap: int = 4,
-        generator: torch.Generator | None = None,
-        latents: Tensor | None = None,
-        output_type: OutputType = "pil",
-        callback_on_step_end: OnStepEnd | None = None,
-        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
-        sampling: Sampling | None = None,
+        **options: Unpack[RenderOptions],
     ) -> AnimationOutput:
         """Render one picture for each body guide; arguments and errors are those of `ReenactmentPipeline`, and:
 
@@ -90,14 +76,5 @@ class CombinedPipeline(AnimationPipeline):
             (pose_guides, head_guides, mouth_guides),
             (body_scale, head_scale, mouth_scale),
             masks=(None, face_masks, face_masks),
-            size=(width, height),
-            sampling=sampling
-            or Sampling(steps=num_inference_steps, guidance=guidance_scale, guidance_rescale=guidance_rescale),
-            window=window,
-            overlap=overlap,
-            generator=generator,
-            latents=latents,
-            output_type=output_type,
-            callback_on_step_end=callback_on_step_end,
-            callback_on_step_end_tensor_inputs=callback_on_step_end_tensor_inputs,
+            **options,
         )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
-import torch
 from diffusers import AutoencoderKL, SchedulerMixin
-from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
 from facereenact.networks import DenoisingUNet, PoseGuider, ReferenceNet
-from facereenact.pipelines.base import AnimationOutput, AnimationPipeline, OnStepEnd, OutputType
-from facereenact.pipelines.sampling import Sampling
+from facereenact.pipelines.base import AnimationOutput, AnimationPipeline, RenderOptions
 
 
 class ReenactmentPipeline(AnimationPipeline):
@@ -22,6 +19,7 @@ class ReenactmentPipeline(AnimationPipeline):
     """
 
     model_cpu_offload_seq = "image_encoder->reference_net->head_guider->mouth_guider->denoising_unet->vae"
+    steps = 20
     unguided = "zero latents"
 
     def __init__(
@@ -51,21 +49,9 @@ class ReenactmentPipeline(AnimationPipeline):
         head_guides: Sequence[Any],
         mouth_guides: Sequence[Any],
         *,
-        width: int | None = None,
-        height: int | None = None,
-        num_inference_steps: int = 20,
-        guidance_scale: float = 3.5,
-        guidance_rescale: float = 0.0,
         head_scale: float = 1.0,
         mouth_scale: float = 1.0,
-        window: int = 24,
-        overlap: int = 4,
-        generator: torch.Generator | None = None,
-        latents: Tensor | None = None,
-        output_type: OutputType = "pil",
-        callback_on_step_end: OnStepEnd | None = None,
-        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
-        sampling: Sampling | None = None,
+        **options: Unpack[RenderOptions],
     ) -> AnimationOutput:
         """Render one picture for each pair of guides.
 
@@ -73,20 +59,9 @@ class ReenactmentPipeline(AnimationPipeline):
             source: the portrait, a PIL image or an array (height, width, 3) uint8 RGB.
             head_guides: one picture for each frame.
             mouth_guides: likewise.
-            width: of the rendering, divisible by 8; by default that of the guides.
-            height: likewise.
-            num_inference_steps: of denoising.
-            guidance_scale: 1 computes no guidance, in half the time.
-            guidance_rescale: share of the contrast added by guidance that is taken back.
             head_scale: weight of the head guide; 0 leaves it out.
             mouth_scale: likewise.
-            window: frames denoised together, at most as many as the motion modules know: 32.
-            overlap: frames that windows share.
-            generator: of the noise, and of what some schedulers add in every step.
-            latents: the noise itself (1, 4, frames, height / 8, width / 8).
-            callback_on_step_end: called as diffusers' pipelines do, after every evaluation of the networks.
-            callback_on_step_end_tensor_inputs: what it is given; there are only `latents`.
-            sampling: all of how to denoise, instead of steps and guidance.
+            options: see `RenderOptions`.
 
         Raises:
             InputError: sizes that are not divisible by 8, guides of different lengths, arrays that are no pictures,
@@ -99,14 +74,5 @@ class ReenactmentPipeline(AnimationPipeline):
             (self.head_guider, self.mouth_guider),
             (head_guides, mouth_guides),
             (head_scale, mouth_scale),
-            size=(width, height),
-            sampling=sampling
-            or Sampling(steps=num_inference_steps, guidance=guidance_scale, guidance_rescale=guidance_rescale),
-            window=window,
-            overlap=overlap,
-            generator=generator,
-            latents=latents,
-            output_type=output_type,
-            callback_on_step_end=callback_on_step_end,
-            callback_on_step_end_tensor_inputs=callback_on_step_end_tensor_inputs,
+            **options,
         )

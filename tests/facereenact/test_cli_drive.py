@@ -163,6 +163,7 @@ def test_brackets_in_names_are_no_markup(tmp_path: Path) -> None:
         ("--face left", "is no face: give largest, an index (0 is leftmost), or a pixel x,y"),
         ("--face 1,2,3", "is no face"),
         ("--driver-face nan,1", "is no face"),
+        ("--face -1", "is no face"),
         ("--neutral-frame 1.5", "not a valid integer"),
         ("--motion sideways", "'sideways'"),
         ("--smooth very", "'very'"),

@@ -221,7 +221,6 @@ def test_a_track_without_what_is_asked_for(place: Path, arguments: str, seen: tu
         ("--neutral-frame 12", "--neutral-frame: there is no frame 12: the driver has 12 frames, counted from 0"),
         ("--neutral-frame -1", "--neutral-frame: there is no frame -1"),
         ("--face 1", "there is no face 1: 1 found, counted from 0 at the left"),
-        ("--face -1", "there is no face -1"),
         ("--driver-face 1", "there is no face 1: 1 found, counted from 0 at the left (--driver-face)"),
         ("--renderer diffusion", "facereenact checkpoints import moore-face"),
         ("--renderer warp --steps 9", "--steps: options of the diffusion renderer, but warp is used"),
