@@ -60,6 +60,9 @@ class Person:
     def moved(self, by_px: Points) -> Person:
         return replace(self, points=self.points + by_px)
 
+    def scaled(self, by: Points) -> Person:
+        return replace(self, points=self.points * by)
+
 
 def choose_person(people: list[Person], choice: PersonChoice = "largest") -> int:
     """The index of one person of several.

@@ -47,7 +47,7 @@ class Picture:
 class VideoFile:
     """What a video file holds, and its pictures in order. Raises InputError when it is no usable video."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, longest_px: int | None = None) -> None:
         self.path = path
         with open_media(path) as container:
             stream = video_stream(container, path)
@@ -60,7 +60,7 @@ class VideoFile:
             self._has_pts = first.pts is not None and container.format.name != "avi"
             self._origin_pts = stream_start(stream, first.pts)
             self.broken_s = missing_samples_s(container, stream, self._origin_pts)
-            self._stored_size = square_pixel_size(first, stream)
+            self._stored_size = reduced_size(square_pixel_size(first, stream), longest_px)
             self.duration_s = duration_s(container, stream, self._origin_pts * self.tick_s)
             self.frame_count = frame_count(stream, self.duration_s)
         self._orientation = Orientation.of(first)
@@ -136,6 +136,12 @@ class VideoFile:
     def _seconds(self, pts: int) -> float:
         # Rounded once, at the end: frame k of 29.97 is exactly float(Fraction(k * 1001, 30000)).
         return (pts - self._origin_pts) * self._time_base.numerator / self._time_base.denominator
+
+
+def reduced_size(size: tuple[int, int], longest_px: int | None) -> tuple[int, int]:
+    """The size of which the longer side is at most so many pixels."""
+    scale = 1.0 if longest_px is None else min(1.0, longest_px / max(size))
+    return max(1, round(scale * size[0])), max(1, round(scale * size[1]))
 
 
 class _BrokenError(Exception):

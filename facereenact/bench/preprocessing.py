@@ -35,7 +35,8 @@ from landmarks.trackers import OneFace, TrackerName, choose_tracker, open_tracke
 from landmarks.tracking import track
 
 TIMEOUT_S = 120.0
-CLIPS = 24  # of one second, for workers to share
+CLIPS = 60  # of one second, for workers to share
+WARM = 12  # results after which every worker has long been at work
 MANY_CLIPS = 500
 ROWS = 1_000_000
 MIB = 2**20
@@ -183,9 +184,9 @@ def scaling(table: Table, clips: list[Clip], tracker: TrackerName, folder: Path,
 
 
 def rate(results: Generator[ClipResult]) -> float:
-    """Results a second, from the fourth on."""
+    """Results a second, once every worker has started."""
     with closing(results):
-        for _ in range(4):
+        for _ in range(WARM):
             next(results)
         begun = time.perf_counter()
         count = sum(1 for _ in results)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from body import PoseSequence
-from body.people import Identities, Person
+from body.people import Identities, Person, Points
 from body.smoothing import fill_gaps
 from body.tracking import Estimator, SequenceBuilder
 from body.types import NOSE
@@ -18,8 +18,9 @@ SAME_FACE = 0.7  # widths of the face, from its middle to the nose of the body
 class Poses:
     """Follows the body of each face; remembers who is whose, so that a head that turns away keeps its body."""
 
-    def __init__(self, estimator: Estimator, size: tuple[int, int], faces: int) -> None:
+    def __init__(self, estimator: Estimator, size: tuple[int, int], zoom: Points, faces: int) -> None:
         estimator.reset()
+        self._zoom = zoom
         self._estimator = estimator
         self._identities = Identities()
         self._numbers: list[int | None] = [None] * faces
@@ -37,7 +38,7 @@ class Poses:
             number = self._numbers[place]
             person = people[numbers.index(number)] if number in numbers else None
             self._seen[place] |= person is not None
-            self._builders[place].add(person, time_s)
+            self._builders[place].add(person and person.scaled(self._zoom), time_s)
 
     def sequence(self, place: int) -> PoseSequence | None:
         """The body of a face, gaps filled; None where it was never seen."""

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from body import PoseSequence
 from body.tracking import Estimator
 from facereenact.preprocessing.figures import Figures, Image, Looks, measure
@@ -18,7 +21,7 @@ from facereenact.video import Frame, VideoInfo, VideoReader
 from landmarks import LandmarkSequence
 from landmarks.smoothing import fill_gaps
 from landmarks.trackers import FacesTracker
-from landmarks.tracking import SequenceBuilder
+from landmarks.tracking import SeenFace, SequenceBuilder
 
 FILES = {
     "landmarks": ".landmarks.safetensors",
@@ -28,8 +31,9 @@ FILES = {
 }
 """What is written for a sequence, and how the names end."""
 
-AHEAD_BYTES = 64 << 20  # of decoded frames that wait, beside the few that every clip needs
-MOST_AHEAD = 4  # frames
+LONGEST_PX = (
+    1920  # larger pictures are tracked reduced to it: the networks look at a whole picture at 640 pixels at most
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +94,14 @@ def track_clip(path: Path, trackers: Trackers, *, cuts: bool, feed: Callable[[],
     shots: list[int] = []
     count = 0
     shot: Shot | None = None
-    width, height = reader.info.size
-    depth = max(1, min(MOST_AHEAD, AHEAD_BYTES // (width * height * 3)))
-    frames = with_cuts(reader) if cuts else as_one_shot(reader)
-    with closing(ahead(frames, depth)) as stream:
+    reduced = VideoReader(path, longest_px=LONGEST_PX)
+    zoom = np.divide(reader.info.size, reduced.info.size)
+    frames = with_cuts(reduced) if cuts else as_one_shot(reduced)
+    with closing(ahead(frames)) as stream:
         for frame, is_cut in stream:
             if is_cut:
                 sequences += shot.sequences() if shot else []
-                shot = Shot(len(shots), count, frame.timestamp_s, reader.info, trackers)
+                shot = Shot(len(shots), count, frame.timestamp_s, reader.info, zoom, trackers)
                 shots.append(count)
             assert shot is not None
             shot.add(frame)
@@ -114,21 +118,32 @@ def as_one_shot(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
 class Shot:
     """The faces between two cuts; starts the tracker anew."""
 
-    def __init__(self, number: int, first_frame: int, start_s: float, video: VideoInfo, trackers: Trackers) -> None:
+    def __init__(
+        self,
+        number: int,
+        first_frame: int,
+        start_s: float,
+        video: VideoInfo,
+        zoom: NDArray[np.float64],  # (2,), of the video's pixels (x, y) in those of the frames that are tracked
+        trackers: Trackers,
+    ) -> None:
         trackers.tracker.close()  # `reset` alone may keep the graphs of the shot before: 30 MB each
         trackers.tracker.reset()
         self._number, self._first_frame, self._start_s = number, first_frame, start_s
         self._last_frame_s = float(1 / video.rate)
+        self._zoom = zoom.astype(np.float32)
         self._tracker = trackers.tracker
         self._builders = [SequenceBuilder(video.size, trackers.tracker.name) for _ in range(trackers.faces)]
         self._looks = [Looks() for _ in range(trackers.faces)]
-        self._poses = None if trackers.estimator is None else Poses(trackers.estimator, video.size, trackers.faces)
+        self._poses = (
+            None if trackers.estimator is None else Poses(trackers.estimator, video.size, self._zoom, trackers.faces)
+        )
 
     def add(self, frame: Frame) -> None:
         """Track the next frame."""
         faces, time_s = self._tracker(frame.image), frame.timestamp_s - self._start_s
         for face, builder, looks in zip(faces, self._builders, self._looks, strict=True):
-            builder.add_face(face, time_s)
+            builder.add_face(face and SeenFace(face.points * self._zoom, face.scores), time_s)
             if face is not None:
                 looks.add(frame.image, face.points)
         if self._poses is not None:

@@ -20,9 +20,11 @@ from facereenact.preprocessing.results import ClipResult
 from facereenact.preprocessing.stores import Clip
 from facereenact.preprocessing.worker_process import Task, Work
 
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS"), "1"
-)
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS")
+ENVIRONMENT = {
+    **dict.fromkeys(THREADS, "1"),
+    "MALLOC_MMAP_THRESHOLD_": str(2 << 20),  # of glibc: pictures go back to the system and leave no holes of their size
+}
 ATTEMPTS = 2  # a process may be killed for what others did; a clip that takes two with it is at fault itself
 
 
@@ -83,7 +85,7 @@ class Worker:
         """The process, ready."""
         process = self._process
         if process is None:
-            environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(sys.path)}
+            environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(sys.path)}
             command = [sys.executable, "-m", "facereenact.preprocessing.worker_process"]
             try:
                 process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)

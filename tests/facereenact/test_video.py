@@ -283,6 +283,21 @@ def test_the_cover_picture_of_a_song_is_no_video(tmp_path: Path) -> None:
         VideoReader(tmp_path / "song.mp4")
 
 
+def test_large_pictures_are_reduced_on_request(tmp_path: Path, clip: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for k in range(2):
+        Image.fromarray(numbered(k)).save(tmp_path / "images" / f"{k}.png")
+    upright = write_clip(tmp_path / "upright.mp4", [numbered(k) for k in range(2)], rotation_deg=90)
+    for path, size in ((clip, (32, 24)), (tmp_path / "images", (32, 24)), (upright, (24, 32))):
+        reader = VideoReader(path, longest_px=32)
+        first = next(iter(reader)).image
+        assert reader.info.size == (first.shape[1], first.shape[0]) == size
+        whole = np.asarray(next(iter(VideoReader(path, longest_px=64))).image)
+        assert whole.shape[0] == 2 * size[1]
+        averaged = whole.reshape(size[1], 2, size[0], 2, 3).mean(axis=(1, 3))
+        assert np.abs(averaged - first).mean() < 3
+
+
 @pytest.mark.parametrize(("start_s", "end_s"), [(-1.0, None), (1.0, 1.0), (2.0, 1.0)])
 def test_impossible_ranges(clip: Path, start_s: float, end_s: float | None) -> None:
     with pytest.raises(InputError, match="start"):
