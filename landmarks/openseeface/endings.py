@@ -147,14 +147,18 @@ def _heat_maps(add: Builder, layers: LastLayers) -> str:
     """(1, points, height, width)."""
     blocks = -(-len(layers.mixing[0]) // BLOCK) * BLOCK
     mixed = add.layer(layers.source, _padded(layers.mixing[0], blocks), _padded(layers.mixing_biases[0], blocks))
-    filtered, weights = [], []
+    # A sum of convolutions: the runtime adds them up as it goes, where joined inputs would be copied first.
+    sums: list[str] = []
     for index in range(layers.count):
         filters = _padded(layers.filters[0, :, index], blocks)
         biases = _padded(layers.filter_biases[0, :, index], blocks)
-        filtered.append(add.layer(mixed, filters, biases, group=blocks, pads=[1, 1, 1, 1]))
-        weights.append(_padded(layers.weights[0, :, :, index].T, blocks).T)
-    joined = add("Concat", *filtered, axis=1)
-    return add.layer(joined, np.concatenate(weights, axis=1)[:, :, None, None], layers.biases[0])
+        filtered = add.layer(mixed, filters, biases, group=blocks, pads=[1, 1, 1, 1])
+        weights = _padded(layers.weights[0, :, :, index].T, blocks).T[:, :, None, None]
+        if sums:
+            sums.append(add("Add", sums[-1], add("Conv", filtered, weights)))
+        else:
+            sums.append(add("Conv", filtered, weights, layers.biases[0]))
+    return add("Clip", sums[-1], *CLIP)
 
 
 def _peaks(add: Builder, maps: str) -> tuple[str, str]:
