@@ -54,19 +54,37 @@ def _held_folder(output: Output) -> Iterator[None]:
 
 @contextmanager
 def _held_store(output: Output) -> Iterator[None]:
-    """A store has no locks that die with their holder: a marker, taken over where its process is known to be gone."""
+    """A store has no locks that die with their holder: a marker, taken over where its process is known to be gone.
+
+    It is put where there is none, which stores that can do so (S3, Google Cloud Storage) do in one step: of two runs
+    that start at once, one has it.
+    """
     path = output.inside(NAME)
     with written_to(output.path):
-        with contextlib.suppress(FileNotFoundError):
-            holder = output.files.cat_file(path).decode("utf-8")
-            if not _is_gone(holder):
-                raise _taken(output, holder, f"; if that run was killed, remove {output.path}/{NAME}")
-        output.files.pipe_file(path, _own_name().encode())
+        holder = _holder(output, path)
+        if _is_gone(holder):
+            output.files.rm_file(path)
+            holder = ""
+        if not holder:
+            try:
+                output.files.pipe_file(path, _own_name().encode(), mode="create")
+            except FileExistsError:
+                holder = _holder(output, path) or "another"
+        if holder:
+            raise _taken(output, holder, f"; if that run was killed, remove {output.path}/{NAME}")
     try:
         yield
     finally:
         with contextlib.suppress(Exception):  # each store has exceptions of its own; the marker names a dead process
             output.files.rm_file(path)
+
+
+def _holder(output: Output, path: str) -> str:
+    """What the marker of a run says, "" where there is none."""
+    try:
+        return bytes(output.files.cat_file(path)).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _own_name() -> str:

@@ -139,6 +139,29 @@ def test_a_marker_of_a_dead_run_does_not_block_a_store(clip: Path) -> None:
         run([clip], "memory://dead")
 
 
+def test_of_two_runs_that_start_at_once_one_has_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    from facereenact.preprocessing import run_lock
+
+    real = run_lock._holder
+    looks = 0
+
+    def slow_store(output: Output, path: str) -> str:
+        """The first look comes before the other run's marker does."""
+        nonlocal looks
+        looks += 1
+        found = real(output, path)
+        if looks == 1:
+            output.files.pipe_file(path, b'{"process": 7, "machine": "elsewhere"}')
+        return found
+
+    monkeypatch.setattr(run_lock, "_holder", slow_store)
+    output = Output("memory://at-once")
+    output.create()
+    with pytest.raises(OutputError, match=r"another run \(process 7 on elsewhere\)"), only_run(output):
+        pass
+    assert b"elsewhere" in output.files.cat_file("/at-once/.lock")
+
+
 def test_half_made_files_of_a_killed_run_are_removed(tmp_path: Path, clip: Path) -> None:
     left = tmp_path / "out" / ".work" / "clip-x" / "files"
     left.mkdir(parents=True)
