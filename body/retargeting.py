@@ -32,6 +32,7 @@ Mask = NDArray[np.bool_]
 
 SHOWN = 0.5  # share of frames in which a driver must show a joint
 SAME_FIGURE = 0.03  # of the figure: a frame that lies on the source as exactly shows the same proportions
+OWN_FRAME = 0.99  # how much the figure is the same where the source is a frame of the driver
 TIE = 1e-4  # unlikeness by which frames are equal; the first counts
 LIKE = 0.03  # beyond the most similar frame's unlikeness: frames that are as good for comparing places
 LIKE_SIZE = 0.05  # of the logarithm of the figure's size: likewise
@@ -56,7 +57,7 @@ class Retargeter:
     is damped or moved (`body.framing`).
 
     Legs that the source does not show are left out; those that the driver does not show stay as they are in the
-    source. `legs` tells, and so does a warning.
+    source. `legs` tells, and so does a warning. A source that is a frame of the driver leaves everything as it is.
 
     Args:
         driver: a filled sequence (`body.smoothing.fill_gaps`).
@@ -73,15 +74,18 @@ class Retargeter:
         seen, shown = pelvis_seen(source.visible)[0], pelvis_seen(driver.visible).mean(axis=0) >= SHOWN
         _require_shoulders(seen, shown)
         self._source, self._source_scores, self._size = with_pelvis(source.points)[0], source.scores[0], source.size
+        self.neutral_frame, unlikeness, scale = find_similar_frame(driver, source)
+        same = float(np.exp(-((unlikeness[self.neutral_frame] / SAME_FIGURE) ** 2)))
+        is_own = same > OWN_FRAME and np.array_equal(source.visible[0], driver.visible[self.neutral_frame])
+        if is_own:  # and shows what the driver shows
+            shown |= seen
         self.legs: Legs = _legs(seen, shown)
         self._anchor = _anchor(seen, shown, self.legs)
         self._on_feet = self._anchor not in ((PELVIS,), (NECK,))
-        self._absent = _absent(seen, self.legs)
-        self.neutral_frame, unlikeness, scale = find_similar_frame(driver, source)
+        self._absent = [] if is_own else _absent(seen, self.legs)
         build = measure(driver)
         self._times_s, self._sizes = driver.timestamps_s, build.size / build.size[self.neutral_frame]
         found, figure = ratios(measure(source), build, driver_size=float(build.size[self.neutral_frame]))
-        same = float(np.exp(-((unlikeness[self.neutral_frame] / SAME_FIGURE) ** 2)))
         self.ratios = {kind: float(found[kind] ** (1 - same) * scale**same) for kind in KINDS}
         self._way_ratio = float(figure ** (1 - same) * scale**same)
         if self._on_feet:  # feet slide least in the scale of the legs

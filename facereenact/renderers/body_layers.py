@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from facereenact.renderers.background import fill_behind
+from facereenact.renderers.body_fill import fill_across
 from facereenact.renderers.body_limbs import FOREARM_PARTS, PART_COUNT, TRUNK, UPPER_ARM_PARTS, Limbs
-from facereenact.renderers.body_parts import Labels, label_parts
-from facereenact.renderers.body_skeleton import FOREARMS, UPPER_ARMS
+from facereenact.renderers.body_parts import WORK_PX, Labels, label_parts
+from facereenact.renderers.body_skeleton import FOREARMS, HANDS, UPPER_ARMS
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -25,7 +26,8 @@ Mask = NDArray[np.bool_]
 
 BELOW = 0.8  # half width of what goes on below another part, half widths of the part
 UNDER_ARM = 0.06  # how much of a torso an arm beside it hides, shoulder widths
-TEXTURE = (0.3, 0.05, 0.05, 0.05, 0.05)  # how far each part is continued with its texture, of its shorter side
+TEXTURE = 0.3  # how far the trunk is continued with its texture, of its shorter side
+OUTLINE = 1.5  # how wide an outline is, pixels of the picture in which parts are told apart
 CLEAR = 0.1  # share of the person from which a pixel tells its colour
 BEYOND = 0.3  # how far the person goes on past the border of the picture, of the picture's longer side
 
@@ -50,18 +52,38 @@ def cut_sheets(image: Image, matte: Float, limbs: Limbs) -> list[Sheet]:
     """
     labels, covered = label_parts(image, matte, limbs)
     parts = _soft_parts(image, labels)
-    own, shown = _shared(parts, limbs)
     hidden = _hidden(parts, limbs, matte > 0.5, covered)
+    own, shown = _shared(parts, limbs, covered)
     behind = [part for part, is_covered in zip(UPPER_ARM_PARTS, covered, strict=True) if is_covered]
     sheets = []
     for part in (*behind, *(part for part in range(PART_COUNT) if part not in behind)):
         seen = own[part] * matte
         if (seen > 0.5).any():
-            alike = parts[part] > 0.5
-            if part in UPPER_ARM_PARTS:  # below a sleeve it goes on with the skin of the forearm
-                alike |= parts[FOREARM_PARTS[UPPER_ARM_PARTS.index(part)]] > 0.5
-            sheets.append(_sheet(part, image, shown[part], alike, matte, np.maximum(seen, hidden[part] * matte)))
+            alpha = np.minimum(own[part] + hidden[part], 1) * matte
+            sheets.append(_sheet(part, image, shown[part], matte, alpha, limbs))
     return sheets
+
+
+def hands_hidden(sheets: list[Sheet], limbs: Limbs, size: tuple[int, int]) -> tuple[bool, bool]:
+    """Whether the right and the left hand, of those that are unknown, are behind the trunk: it shows where they are.
+
+    Args:
+        sheets: of the person.
+        limbs: the bones.
+        size: width and height of the picture.
+    """
+    trunk = next(sheet for sheet in sheets if sheet.part == TRUNK)
+    visible = trunk.shown & (trunk.rgba[..., 3] > 127)
+
+    def is_hidden(side: int) -> bool:
+        if limbs.skeleton.present[HANDS[side]] or not limbs.segments[FOREARM_PARTS[side]]:
+            return False
+        place = np.round(limbs.fingers(side)).astype(int)
+        column, row = place - trunk.origin
+        inside = (place >= 0).all() and (place < size).all() and min(column, row) >= 0
+        return bool(inside and row < visible.shape[0] and column < visible.shape[1] and visible[row, column])
+
+    return is_hidden(0), is_hidden(1)
 
 
 def _soft_parts(image: Image, labels: Labels) -> Float:
@@ -77,11 +99,18 @@ def _soft_parts(image: Image, labels: Labels) -> Float:
     return np.asarray(np.stack(shares) / total, np.float32)
 
 
-def _shared(parts: Float, limbs: Limbs) -> tuple[Float, NDArray[np.bool_]]:
-    """The parts, each with what it shares with its neighbours around joints; where each shows the picture as it is."""
+def _shared(parts: Float, limbs: Limbs, covered: tuple[bool, bool]) -> tuple[Float, Mask]:
+    """The parts, each with what it shares with its neighbours around joints; where each shows the picture as it is.
+
+    An upper arm also shows the elbow, whose skin is that of the forearm, but no outline of a trunk that lies on it.
+    """
     own, shown = parts.copy(), parts > 0.5
+    rim_px = max(2, round(OUTLINE * max(parts.shape[1:]) / WORK_PX))
+    near_trunk = cv2.dilate(parts[TRUNK], np.ones((2 * rim_px + 1,) * 2)) > 0.5
     for side in (0, 1):
         upper, fore = UPPER_ARM_PARTS[side], FOREARM_PARTS[side]
+        shown[upper] &= ~(near_trunk & covered[side])
+        shown[upper] |= limbs.elbow(side, parts.shape[1:]) & (parts[fore] > 0.5)
         for bone, pair, share in (
             (UPPER_ARMS[side], (TRUNK, upper), 1.0),
             (FOREARMS[side], (upper, fore), limbs.skeleton.straightness(side)),
@@ -94,6 +123,12 @@ def _shared(parts: Float, limbs: Limbs) -> tuple[Float, NDArray[np.bool_]]:
                 own[part] = np.maximum(own[part], disc * both)
                 shown[part] |= (disc > 0) & (both > 0.5)
     return own, shown
+
+
+def _round(radius_px: float) -> Image:
+    """A round structuring element."""
+    width = 2 * round(radius_px) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)), np.uint8)
 
 
 def _disc(centre: NDArray[Any], radius: float, shape: tuple[int, ...]) -> Float:
@@ -126,6 +161,8 @@ def _hidden(parts: Float, limbs: Limbs, person: Mask, covered: tuple[bool, bool]
             down = np.hypot(columns - pivot[0], rows - pivot[1]) / limbs.skeleton.length(bone)
             reach = UNDER_ARM * limbs.skeleton.width_px * np.clip(1.4 - 2 * down, 0, 1)
             hidden[TRUNK] |= (away_px < reach) & (parts[UPPER_ARM_PARTS[side]] > 0.5)
+    grown = (trunk | hidden[TRUNK]).astype(np.uint8)
+    hidden[TRUNK] &= cv2.morphologyEx(grown, cv2.MORPH_OPEN, _round(0.5 * reach_px)) > 0  # but for spikes beside an arm
     for mask in hidden:
         mask[:] = ndimage.binary_dilation(mask & person, iterations=2) & person
     return np.stack([cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0) for mask in hidden])
@@ -143,26 +180,30 @@ def _box(mask: Mask, *, square: bool) -> tuple[slice, slice]:
     )
 
 
-def _sheet(part: int, image: Image, shown: Mask, alike: Mask, matte: Float, alpha: Float) -> Sheet:
+def _sheet(part: int, image: Image, shown: Mask, matte: Float, alpha: Float, limbs: Limbs) -> Sheet:
     """The picture of one part, continued past the borders of the picture.
 
     Args:
         part: which.
         image: (height, width, 3).
         shown: (height, width) where it shows the picture as it is.
-        alike: (height, width) what the rest is filled from.
         matte: (height, width) what belongs to the person.
         alpha: (height, width) what belongs to the part.
+        limbs: the bones.
     """
     pad = round(BEYOND * max(image.shape[:2]))
     sides = (pad, pad, pad, pad)
     alpha = np.asarray(cv2.copyMakeBorder(alpha, *sides, cv2.BORDER_REPLICATE), np.float32)
     box = _box(alpha > 0.01, square=part != TRUNK)
-    inner = cv2.erode((alike & (matte > 0.95)).astype(np.uint8), np.ones((5, 5)))
+    inner = cv2.erode((shown & (matte > 0.95)).astype(np.uint8), np.ones((5, 5)))
     layers = np.dstack([image, shown, shown & (matte > CLEAR), inner if inner.any() else shown])
     layers = np.asarray(cv2.copyMakeBorder(layers, *sides, cv2.BORDER_REFLECT_101)[box], np.uint8)
     picture, as_is, tells, firm = layers[..., :3], layers[..., 3] > 0, layers[..., 4] > 0, layers[..., 5] > 0
-    filled = fill_behind(np.ascontiguousarray(picture), ~firm, TEXTURE[part] * min(firm.shape))
+    if part == TRUNK:
+        filled = fill_behind(np.ascontiguousarray(picture), ~firm, TEXTURE * min(firm.shape))
+    else:
+        start, end = limbs.segments[part][0]
+        filled = fill_across(picture, firm, ~tells & (alpha[box] > 0), end - start)
     colours = np.where(tells[..., None], picture, filled)
     rgba = np.dstack([colours, np.round(alpha[box] * 255).astype(np.uint8)])
     return Sheet(part, rgba, np.array([box[1].start - pad, box[0].start - pad]), as_is)

@@ -34,9 +34,9 @@ PART_COUNT = 5
 
 # Lengths in shoulder widths.
 HALF_ARM, WIDEST_ARM = 0.17, 0.28  # an upper arm with its sleeve, usually and at most
-HALF_FOREARM, NARROWEST, FINGER = 0.16, 0.08, 0.045
+HALF_FOREARM, WIDEST_FOREARM, NARROWEST, FINGER = 0.12, 0.16, 0.08, 0.045  # likewise
 TORSO_MARGIN = 0.15  # of what may be the trunk beyond the lines between shoulders and hips
-UNKNOWN_HAND = 0.12  # how much of a hand is sure where its points are unknown
+UNKNOWN_HAND, HAND = 0.12, 0.25  # how much of a hand is sure where its points are unknown, where its fingers are
 JOINT = 1.25  # reach of what two parts share, half widths of the limb
 
 
@@ -62,6 +62,22 @@ class Limbs:
     def joint_px(self, part: int) -> float:
         """Reach of what an arm's part shares with the part before it, around the joint between them."""
         return JOINT * float(self.radius_px[part])
+
+    def elbow(self, side: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """(height, width) around an elbow, as far as no hand lies there."""
+        mask, part = np.zeros(shape, np.uint8), FOREARM_PARTS[side]
+        if self.segments[part]:
+            x, y = np.clip(np.round(self.pivots[FOREARMS[side]]), -9999, 9999).astype(int)
+            cv2.circle(mask, (int(x), int(y)), round(float(self.radius_px[part])), (1,), -1)
+            if self.skeleton.present[HANDS[side]]:
+                hand = np.round(self.skeleton.points[HAND_POINTS[side]]).astype(np.int32)
+                cv2.fillConvexPoly(mask, cv2.convexHull(hand), (0,))
+        return mask > 0
+
+    def fingers(self, side: int) -> Points:
+        """(2,) about where those of an unknown hand are."""
+        of, bone = self.skeleton, FOREARMS[side]
+        return np.asarray(self._ends(bone)[1] + HAND * of.width_px * of.bone(bone) / of.length(bone))
 
     def palm(self, side: int) -> Points | None:
         """(6, 2) its outline; None where the hand is unknown."""
@@ -135,7 +151,7 @@ class Limbs:
         of, bone, part = self.skeleton, FOREARMS[side], FOREARM_PARTS[side]
         ends = self._ends(bone)
         across = rotations(np.pi / 2) @ of.bone(bone) / of.length(bone)
-        found = [self._reach(ends, way * across, HALF_FOREARM, matte) for way in (-1, 1)]
+        found = [self._reach(ends, way * across, WIDEST_FOREARM, matte) for way in (-1, 1)]
         nearer = min((reach for reach in found if reach is not None), default=HALF_FOREARM * of.width_px)
         self.radius_px[part] = max(nearer, NARROWEST * of.width_px)
         if of.present[HANDS[side]]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from facereenact.renderers.background import diffuse, fill_behind, person_matte
 from facereenact.renderers.body_background import fill_by_patches
-from facereenact.renderers.body_skeleton import HIPS, SHOULDERS, Points, Skeleton
+from facereenact.renderers.body_skeleton import Points, Skeleton
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -19,7 +19,7 @@ GAP_LEVELS = 8  # of 255, by which a pixel off the bones differs from the backgr
 
 # Lengths in shoulder widths.
 LIMB, HEAD = 0.2, 0.8  # widths around bones, around the line from neck to nose, that are no background
-HAIR, FRINGE = 0.15, 0.05  # how far loose hair, and bright edges elsewhere, may lie from the outline
+HAIR, FRINGE = 0.15, 0.02  # how far loose hair, and bright edges elsewhere, may lie from the outline
 LOOSE = 0.03  # size of the largest piece of hair that nothing visible holds
 RIM = 0.02  # what a matte misses
 
@@ -100,8 +100,7 @@ def _by_colour(image: Image, rough: Float, skeleton: Skeleton, scale: float) -> 
         start, end = (tuple(int(v) for v in point * scale) for point in line)
         cv2.line(inside, start, end, (1,), max(1, margin // 3))
         cv2.line(core, start, end, (1,), max(1, round(width * skeleton.width_px * scale)))
-    torso = skeleton.points[[*SHOULDERS, *HIPS[::-1]]] * scale
-    cv2.fillConvexPoly(core, np.round(torso).astype(np.int32), (1,))
+    cv2.fillConvexPoly(core, np.round(skeleton.torso() * scale).astype(np.int32), (1,))
     near = cv2.dilate(((rough > 0.1) | (inside > 0)).astype(np.uint8), np.ones((4 * margin, 4 * margin)))
     around = diffuse(image.astype(np.float32), near == 0)
     gap = (np.abs(image - around).max(axis=2) < GAP_LEVELS) & (core == 0)  # between an arm and the torso, say

@@ -30,6 +30,8 @@ Labels = NDArray[np.int8]
 WORK_PX = 320  # longest side of the picture in which parts spread
 OUTSIDE = 12.0  # how much farther a pixel of background is than one of the person
 FARTHEST = 20  # from the bones of a part, half widths; beyond it all is equally far
+SPIKE = 0.25  # half width of what is too thin to be part of an upper arm, half widths of the arm
+ALIKE = 20.0  # way across a border that is none in colour
 SAMPLES = np.linspace(0.05, 0.95, 19)  # along a bone
 
 
@@ -49,8 +51,8 @@ def label_parts(image: Image, matte: Float, limbs: Limbs) -> tuple[Labels, tuple
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     colours = np.asarray(cv2.bilateralFilter(lab, 7, 20, 3), np.float32)  # outlines stay, texture goes
-    outside = cv2.resize(matte, size, interpolation=cv2.INTER_AREA) < 0.5
-    ground = (1 + OUTSIDE * outside).astype(np.float32)
+    person = cv2.resize(matte, size, interpolation=cv2.INTER_AREA) >= 0.5
+    ground = (1 + OUTSIDE * ~person).astype(np.float32)
     seeds = _seeds(limbs, size, scale)
     of_trunk = _way_from(seeds == TRUNK, colours, ground)
     right, left = (_uncover(seeds, of_trunk, part, limbs, scale) for part in UPPER_ARM_PARTS)
@@ -58,7 +60,11 @@ def label_parts(image: Image, matte: Float, limbs: Limbs) -> tuple[Labels, tuple
         _way_from(seeds == part, colours, ground + np.minimum(limbs.distance(part, size, scale), FARTHEST) ** 4)
         for part in range(PART_COUNT)
     ]
-    return np.argmin(ways, axis=0).astype(np.int8), (right, left)
+    labels = np.argmin(ways, axis=0).astype(np.int8)
+    for part, is_covered in zip(UPPER_ARM_PARTS, (right, left), strict=True):
+        if not is_covered:
+            _round_off(labels, person, of_trunk, part, SPIKE * scale * float(limbs.radius_px[part]))
+    return labels, (right, left)
 
 
 def _seeds(limbs: Limbs, size: tuple[int, int], scale: float) -> Labels:
@@ -106,6 +112,28 @@ def _uncover(seeds: Labels, of_trunk: Float, part: int, limbs: Limbs, scale: flo
         near = seeds[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
         near[near == part] = -1
     return True
+
+
+def _round_off(labels: Labels, person: NDArray[np.bool_], of_trunk: Float, part: int, radius: float) -> None:
+    """Give spikes of an arm along a trunk of the same colour to the trunk, in place.
+
+    Args:
+        labels: (height, width) parts.
+        person: (height, width) what belongs to the person.
+        of_trunk: (height, width) way from the trunk.
+        part: the arm's.
+        radius: half width of what is too thin.
+    """
+    width = 2 * round(radius) + 1
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    arm = ((labels == part) & person).astype(np.uint8)
+    count, pieces = cv2.connectedComponents(arm & ~cv2.morphologyEx(arm, cv2.MORPH_OPEN, brush))
+    trunk = (labels == TRUNK) & person
+    for piece in range(1, count):
+        spike = pieces == piece
+        beside = trunk & (cv2.dilate(spike.astype(np.uint8), np.ones((3, 3))) > 0)
+        if beside.any() and np.median(of_trunk[spike]) - np.median(of_trunk[beside]) < ALIKE:
+            labels[spike] = TRUNK
 
 
 def _pixels(line: Segment, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

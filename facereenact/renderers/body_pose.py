@@ -35,17 +35,21 @@ from facereenact.renderers.body_skeleton import (
     norm,
     parent,
     rotations,
+    within,
     wrapped,
 )
 
 # What looks right. Degrees and ratios are changes against the source; lengths are in shoulder widths.
 RAISED_DEG = (-40.0, 100.0)  # upper arm, from hanging along the chest, outwards; no change
-HAND_DEG, THIGH_DEG, KNEE_DEG, FOOT_DEG = 45.0, 40.0, 60.0, 20.0
+THIGH_DEG, KNEE_DEG = 40.0, 60.0
+HAND_DEG, FOOT_DEG = 45.0, 20.0  # beyond it nobody is told
+STILL_DEG = 20.0  # how far the driver moves an arm that stays before it counts as held back
+FACING_RAISED_DEG = 60.0  # where the forearm points at the camera: an arm at length would have to show it
 FACING_DEG = 25.0  # a forearm that points at the camera turns with the upper arm as far as this
 TILT_DEG, LINE_DEG, ROLL_DEG = 25.0, 15.0, 30.0  # spine; shoulders and hips against it; head against it
-WIDTH = (0.93, 1.05)  # of shoulders and hips against the length of the spine: a turn by some 20 degrees
-SPINE, ARM, LEG, SIZE = (0.85, 1.1), (0.65, 1.5), (0.75, 1.1), (0.7, 1.35)  # of lengths; of everything
-SHRUG, NOD = 0.12, 0.2  # how far shoulders and head leave their place on the chest
+WIDTH = (0.88, 1.08)  # of shoulders and hips against the length of the spine: a turn by some 25 degrees
+SPINE, ARM, LEG, SIZE = (0.8, 1.1), (0.65, 1.5), (0.7, 1.2), (0.7, 1.35)  # of lengths; of everything
+SHRUG, NOD, SINK = 0.12, 0.2, 0.1  # how far shoulders and head leave their place on the chest; the head, downwards
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,19 +69,26 @@ class BonePose:
         return np.concatenate([linear, shift[:, :, None]], axis=2)
 
 
-def pose_bones(limbs: Limbs, points: Array, scores: Array, *, head_roll: float | None = None) -> BonePose:
+def pose_bones(
+    limbs: Limbs,
+    points: Array,
+    scores: Array,
+    *,
+    head_roll: float | None = None,
+    still_arms: tuple[bool, bool] = (False, False),
+) -> BonePose:
     """How the bones of the source move for retargeted points (134, 2), source pixels.
 
     A limb that is not seen (scores (134,) below `VISIBLE`) keeps its angle to the bone it hangs on; legs that are not
     seen stay on their feet. Without shoulders nothing moves. A roll of the head, radians, from x towards y, is taken
-    in place of that of its points.
+    in place of that of its points. The right or the left arm can be told to stay as it is on the chest.
     """
     posing = _Posing(limbs, np.array(points, np.float64), np.asarray(scores) >= VISIBLE)
     if posing.seen[list(SHOULDERS)].all():
         posing.pose_torso()
         posing.pose_head(head_roll)
         for side in (0, 1):
-            posing.pose_arm(side)
+            posing.pose_arm(side, is_still=still_arms[side])
             posing.pose_leg(side)
     return BonePose(posing.angles, posing.stretches, posing.anchors, posing.places, posing.clamped)
 
@@ -144,7 +155,10 @@ class _Posing:
         cross, dot = trust @ (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]), trust @ (a * b).sum(axis=1)
         self.angles[HEAD] += self._turn(float(np.arctan2(cross, dot)) - self.angles[CHEST], ROLL_DEG)
         upright = self.places[CHEST] + self.size * rotations(self.angles[CHEST]) @ (middle - self._skeleton.neck)
-        self.anchors[HEAD], self.places[HEAD] = middle, upright + self._offset(goal - upright, NOD)
+        shift = self._offset(goal - upright, NOD)
+        down = rotations(self.angles[CHEST]) @ self._skeleton.spine / max(norm(self._skeleton.spine), 1e-6)
+        shift -= max(shift @ down - SINK * self._skeleton.width_px * self.size, 0) * down  # a bow hides no neck
+        self.anchors[HEAD], self.places[HEAD] = middle, upright + shift
 
     def _roll_head(self, roll: float) -> None:
         """Turn the head about its pivot on the neck, to an angle in the picture."""
@@ -152,17 +166,19 @@ class _Posing:
         self.anchors[HEAD], self.places[HEAD] = pivot, self._carried(CHEST, pivot)
         self.angles[HEAD] += self._turn(roll - self.angles[CHEST], ROLL_DEG)
 
-    def pose_arm(self, side: int) -> None:
+    def pose_arm(self, side: int, *, is_still: bool) -> None:
         """Upper arm from the shoulder, forearm from the elbow, hand from the wrist."""
+        if is_still:
+            for bone in (UPPER_ARMS[side], FOREARMS[side]):
+                self._turn(self._change(bone), STILL_DEG)
+            self.seen[list(ENDS[FOREARMS[side]])] = False
         upper, fore, hand, shoulder = UPPER_ARMS[side], FOREARMS[side], HANDS[side], SHOULDERS[side]
         shrug = self._offset(self._points[shoulder] - self._carried(CHEST, self._skeleton.points[shoulder]), SHRUG)
-        self._set(
-            upper, self._carried(CHEST, self._pivots[upper]) + shrug, self._raised(side), self._length(upper, ARM)
-        )
+        place = self._carried(CHEST, self._pivots[upper]) + shrug
+        self._set(upper, place, self._raised(side), self._length(upper, ARM))
         trust = self._skeleton.trust(side)
-        length = 1 + trust * (self._length(fore, ARM) - 1) if trust > 0 else 1.0
-        self._set(fore, self._end(upper), self._bent(side), length)
-        self._set(hand, self._end(fore), trust * self._turn(self._change(hand), HAND_DEG) if trust > 0 else 0.0)
+        self._set(fore, self._end(upper), self._bent(side), self._length(fore, ARM, trust))
+        self._set(hand, self._end(fore), trust * within(self._change(hand), HAND_DEG))
 
     def _raised(self, side: int) -> float:
         """Turn of an upper arm against the chest, no higher than what a sleeve bears."""
@@ -175,12 +191,13 @@ class _Posing:
         own = wrapped(outwards * angle_between(of.spine, of.bone(bone)), np.radians(-120))
         raised = wrapped(outwards * angle_between(spine, of.bone(bone, self._points)), np.radians(-120))
         low, high = np.radians(RAISED_DEG)
+        high -= (1 - of.trust(side)) * (high - np.radians(FACING_RAISED_DEG))
         return float(outwards * (self._held(raised, (min(low, own), max(high, own))) - own))
 
     def _bent(self, side: int) -> float:
         """Turn of a forearm against the upper arm; one that points at the camera has no angle to turn from."""
-        upper, most = UPPER_ARMS[side], np.radians(FACING_DEG)
-        upright = float(np.clip(self.angles[upper], -most, most) - self.angles[upper])
+        upper = UPPER_ARMS[side]
+        upright = within(self.angles[upper], FACING_DEG) - self.angles[upper]
         return upright + self._skeleton.trust(side) * wrapped(self._change(FOREARMS[side]) - upright)
 
     def pose_leg(self, side: int) -> None:
@@ -196,7 +213,7 @@ class _Posing:
         self._set(thigh, place, self._turn(self._change(thigh), THIGH_DEG), self._length(thigh, LEG))
         self._points[knee] = self._end(thigh)
         self._set(shin, self._end(thigh), self._turn(self._change(shin), KNEE_DEG), self._length(shin, LEG))
-        tip = self._turn(self._change(foot) + self.angles[shin], FOOT_DEG) if self._known(foot) else 0.0
+        tip = within(wrapped(self._change(foot) + self.angles[shin]), FOOT_DEG) if self._known(foot) else 0.0
         self._set(foot, self._end(shin), tip - self.angles[shin])
 
     def _held(self, value: float, limits: tuple[float, float]) -> float:
@@ -223,13 +240,12 @@ class _Posing:
         turn = angle_between(self._skeleton.bone(bone), self._skeleton.bone(bone, self._points))
         return wrapped(turn - self.angles[parent(bone)])
 
-    def _length(self, bone: int, limits: tuple[float, float]) -> float:
-        """How much longer a bone gets than the figure, within a range."""
+    def _length(self, bone: int, limits: tuple[float, float], trust: float = 1.0) -> float:
+        """How much longer a bone gets than the figure, as far as its own length is to be trusted, within a range."""
         if not self._known(bone):
             return 1.0
-        return self._held(
-            norm(self._skeleton.bone(bone, self._points)) / self._skeleton.length(bone) / self.size, limits
-        )
+        length = norm(self._skeleton.bone(bone, self._points)) / self._skeleton.length(bone) / self.size
+        return self._held(1 + trust * (length - 1), limits)
 
     def _set(self, bone: int, place: Points, turn: float, length: float = 1.0) -> None:
         """Start a bone at a place, turned against the one it hangs on, with another length."""

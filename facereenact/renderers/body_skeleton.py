@@ -57,6 +57,7 @@ ENDS = {
 HEAD_POINTS = (RIGHT_EAR, LEFT_EAR, RIGHT_EYE, LEFT_EYE, NOSE)
 HEAD_TRUST = np.array([1.0, 1.0, 0.5, 0.5, 0.25])  # what lies farther in front of the neck tells more of other turns
 TORSO = 1.6  # usual length, shoulder widths
+CHEST_HALF, HIPS_HALF = 0.3, 0.4  # what surely is torso, of the lines between shoulders and hips
 LEAST_WIDTH = 0.45  # of the shoulders of somebody seen from the side, lengths of the torso
 
 
@@ -104,13 +105,19 @@ class Skeleton:
     def lines(self) -> list[Points]:
         """(2, 2) lines that run inside the person; first from the neck to the nose, or to itself."""
         right, left = (self.points[shoulder] for shoulder in SHOULDERS)
-        right_hip, left_hip = (self.points[hip] for hip in HIPS)
         top = self.points[NOSE] if self.seen[NOSE] else self.neck
-        torso = [(self.neck, top), (right, left), (right, right_hip), (left, left_hip), (right_hip, left_hip)]
+        chest_right, chest_left, left_hip, right_hip = self.torso()
+        sides = [(chest_right, right_hip), (chest_left, left_hip), (right_hip, left_hip)]
+        torso = [(self.neck, top), (right, left), *sides]
         limbs = [tuple(self.points[list(ends)]) for bone, ends in ENDS.items() if self.present[bone]]
         known = [hand for hand, bone in zip(HAND_POINTS, HANDS, strict=True) if self.present[bone]]
         fingers = [tuple(self.points[hand][list(ends)]) for hand in known for ends in BONES]
         return [np.stack(line) for line in (*torso, *limbs, *fingers)]
+
+    def torso(self) -> Points:
+        """(4, 2) corners of what surely is torso: a waist is narrower than shoulders and hips."""
+        across, hip_line, hips = CHEST_HALF * self.across, HIPS_HALF * self.hip_line, self.neck + self.spine
+        return np.stack([self.neck - across, self.neck + across, hips + hip_line, hips - hip_line])
 
     def bone(self, bone: int, points: Points | None = None) -> Points:
         """(2,) from the start to the end of a limb's bone; in the source unless other points are given."""
@@ -160,3 +167,8 @@ def angle_between(start: Array, end: Array) -> float:
 def wrapped(angle: float, least: float = -np.pi) -> float:
     """The same angle between `least` and a full turn more, radians."""
     return float((angle - least) % (2 * np.pi) + least)
+
+
+def within(angle: float, most_deg: float) -> float:
+    """The angle, radians, or the nearest that is no farther from zero than so many degrees."""
+    return float(np.clip(angle, -np.radians(most_deg), np.radians(most_deg)))

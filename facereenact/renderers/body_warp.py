@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facereenact.errors import InputError
-from facereenact.renderers.body_layers import BEYOND, cut_sheets
+from facereenact.renderers.body_layers import BEYOND, cut_sheets, hands_hidden
 from facereenact.renderers.body_limbs import TRUNK, Limbs
 from facereenact.renderers.body_matte import estimate_matte, separate
 from facereenact.renderers.body_mesh import BodyMesh, SheetMesh
@@ -68,6 +68,7 @@ class BodyWarp:
         sheets = cut_sheets(own, matte, self._limbs)
         if TRUNK not in (sheet.part for sheet in sheets):
             raise InputError("the person cannot be told from the background: take a source picture with a plainer one")
+        self._still_arms = hands_hidden(sheets, self._limbs, (image.shape[1], image.shape[0]))
         self._mesh = BodyMesh(sheets, self._limbs, step_px=step_px)
         self._hem = self._lower_end(matte)
 
@@ -79,7 +80,7 @@ class BodyWarp:
             scores: (134,) a limb that is not seen stays as it is on the one it hangs on.
             head_roll: of the head, radians, from x towards y; by default that of its points.
         """
-        pose = pose_bones(self._limbs, points, scores, head_roll=head_roll)
+        pose = pose_bones(self._limbs, points, scores, head_roll=head_roll, still_arms=self._still_arms)
         vertices, head = self._mesh.deform(pose), pose.matrices()[HEAD]
         lifted_px = self._bottom - float(vertices[self._hem, 1].min()) if len(self._hem) else 0.0
         if lifted_px > 0:  # the picture ends where the person's lower end would come into view

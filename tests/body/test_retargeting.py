@@ -43,6 +43,17 @@ def test_on_its_own_frame_a_sequence_does_not_change(name: str, frame: int) -> N
     np.testing.assert_array_equal(result.scores, driver.scores)
 
 
+@pytest.mark.parametrize("shown", [slice(0, 1), slice(20, 60), slice(50, 60)])
+def test_legs_that_come_and_go_stay_as_they_are_on_an_own_frame(shown: slice) -> None:
+    scores = np.zeros_like(DRIVER.scores)
+    scores[shown] = DRIVER.scores[shown]
+    scores[:, [each for each in range(134) if each not in LEGS]] = 1
+    driver = changed(DRIVER, scores=scores)
+    result = Retargeter(driver, driver[:1])(driver)
+    assert np.abs(result.points - driver.points)[driver.visible].max() < 0.5
+    np.testing.assert_array_equal(result.visible, driver.visible)
+
+
 @pytest.mark.parametrize("name", DRIVERS)
 def test_a_source_twice_the_size_and_moved_gives_the_same_motion_scaled(name: str) -> None:
     driver = DRIVERS[name]
@@ -200,4 +211,5 @@ def test_a_real_track_does_not_change_on_its_own_first_frame(name: str, shared_m
     sequence = SMOOTHERS["normal"](fill_gaps(track(((f.image, f.timestamp_s) for f in frames), estimator)))
     estimator.close()
     result = Retargeter(sequence, sequence[:1])(sequence)
-    assert np.abs(result.points - sequence.points)[result.visible].max() < 0.5
+    assert np.abs(result.points - sequence.points)[sequence.visible].max() < 0.5
+    np.testing.assert_array_equal(result.visible, sequence.visible)

@@ -64,17 +64,28 @@ class Drawn:
     arms: NDArray[np.bool_]  # (400, 288), bare forearms and hands
 
 
-def person(*, shift: tuple[float, float] = (0, 0), height: int = SIZE[1], trunk_over_left_arm: bool = False) -> Drawn:
+def person(
+    *,
+    shift: tuple[float, float] = (0, 0),
+    height: int = SIZE[1],
+    trunk_over_left_arm: bool = False,
+    right_wrist: tuple[float, float] | None = None,
+    forearm_px: int = 14,
+) -> Drawn:
     """Somebody who stands with arms held off the body.
 
     Args:
         shift: of the person, pixels.
         height: where the lower border cuts the picture off; legs that it cuts off are unknown.
         trunk_over_left_arm: whether the left arm is bare and passes behind the chest.
+        right_wrist: where it is, before the shift.
+        forearm_px: width of the forearms.
     """
     points, scores = np.zeros((POINT_COUNT, 2)), np.zeros(POINT_COUNT)
     for point, place in PLACES.items():
         points[point], scores[point] = np.add(place, shift), 1
+    if right_wrist is not None:
+        points[RIGHT_WRIST] = np.add(right_wrist, shift)
     if trunk_over_left_arm:
         points[LEFT_ELBOW] += (-8, 10)
     scores[points[:, 1] >= height] = 0
@@ -86,7 +97,7 @@ def person(*, shift: tuple[float, float] = (0, 0), height: int = SIZE[1], trunk_
     _limb(layers[SKIN], points[[NOSE, NECK]], 16)
     arms = np.zeros((SIZE[1], SIZE[0]), np.uint8)
     for shoulder, elbow, wrist in ARMS.values():
-        _limb(arms, points[[elbow, wrist]], 14)
+        _limb(arms, points[[elbow, wrist]], forearm_px)
         bare = trunk_over_left_arm and shoulder == LEFT_SHOULDER
         _limb(layers[SKIN if bare else SHIRT], points[[shoulder, elbow]], 18)
     layers[SKIN] |= arms

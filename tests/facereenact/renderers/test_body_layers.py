@@ -10,14 +10,15 @@ import pytest
 
 from body.types import LEFT_ELBOW, LEFT_WRIST, NECK, RIGHT_ELBOW, RIGHT_HIP, RIGHT_KNEE, RIGHT_SHOULDER, RIGHT_WRIST
 from facereenact.renderers.body_background import fill_by_patches
-from facereenact.renderers.body_layers import Sheet, cut_sheets
+from facereenact.renderers.body_fill import fill_across
+from facereenact.renderers.body_layers import Sheet, cut_sheets, hands_hidden
 from facereenact.renderers.body_limbs import FOREARM_PARTS, TRUNK, UPPER_ARM_PARTS, Limbs
 from facereenact.renderers.body_matte import estimate_matte, separate
 from facereenact.renderers.body_mesh import BodyMesh
 from facereenact.renderers.body_parts import label_parts
 from facereenact.renderers.body_pose import pose_bones
 from facereenact.renderers.body_skeleton import CHEST, FOREARMS, HEAD, PELVIS, SHINS, UPPER_ARMS, Skeleton
-from tests.facereenact.renderers.drawn_person import SHIRT, SKIN, Drawn, person, psnr_db, turned
+from tests.facereenact.renderers.drawn_person import SHIRT, SIZE, SKIN, Drawn, person, psnr_db, turned
 from tests.faces import astronaut
 
 
@@ -51,6 +52,15 @@ def test_every_pixel_goes_to_the_part_whose_bone_it_is_near() -> None:
     for place in ((144, 160), (144, 70), *points[[RIGHT_HIP, RIGHT_KNEE]]):
         assert at(*place) == TRUNK
     assert covered == (False, False)
+
+
+def test_a_spike_of_a_sleeve_along_the_trunk_goes_to_the_trunk() -> None:
+    image = drawn().image.copy()
+    cv2.line(image, (100, 146), (109, 186), SHIRT, 3)
+    matte = np.maximum(drawn().matte, (image != drawn().image).any(axis=2)).astype(np.float32)
+    labels = label_parts(image, matte, Limbs(Skeleton(drawn().points, drawn().scores), matte))[0]
+    row, column = np.round(np.array([162, 103.6]) * labels.shape[0] / image.shape[0]).astype(int)
+    assert labels[row, column] == TRUNK
 
 
 def test_an_arm_behind_the_trunk_is_recognised_and_drawn_first() -> None:
@@ -94,6 +104,29 @@ def test_the_trunk_goes_on_below_a_hand() -> None:
     assert not trunk.shown[row, column]
     assert trunk.rgba[row, column, 3] > 250
     np.testing.assert_allclose(trunk.rgba[row, column, :3], SHIRT, atol=25)
+
+
+def test_a_sleeve_goes_on_below_a_folded_forearm() -> None:
+    of = person(right_wrist=(95, 124), forearm_px=8)
+    sheets = cut_sheets(of.image, of.matte, limbs(of))
+    upper = next(sheet for sheet in sheets if sheet.part == UPPER_ARM_PARTS[0])
+    column, row = np.array([94, 140]) - upper.origin
+    assert not upper.shown[row, column]
+    assert upper.rgba[row, column, 3] > 250
+    np.testing.assert_allclose(upper.rgba[row, column, :3], SHIRT, atol=25)
+    np.testing.assert_allclose(of.image[140, 94], SKIN, atol=25)
+
+
+@pytest.mark.parametrize(("wrist", "is_hidden"), [((76, 205), False), ((111, 184), True)])
+def test_an_unknown_hand_is_hidden_where_the_trunk_shows_in_its_place(wrist: tuple[int, int], is_hidden: bool) -> None:
+    of = person(right_wrist=wrist)
+    sheets = cut_sheets(of.image, of.matte, limbs(of))
+    assert hands_hidden(sheets, limbs(of), SIZE) == (is_hidden, False)
+
+
+def test_a_hand_beyond_the_border_of_the_picture_is_not_hidden() -> None:
+    of = person(right_wrist=(111, 184), height=190)
+    assert hands_hidden(cut_sheets(of.image, of.matte, limbs(of)), limbs(of), (SIZE[0], 190)) == (False, False)
 
 
 def test_the_person_goes_on_below_the_picture() -> None:
@@ -145,6 +178,29 @@ def test_a_gap_is_filled_with_the_texture_around() -> None:
     filled = fill_by_patches(hidden, unknown)
     np.testing.assert_array_equal(filled[~unknown], image[~unknown])
     assert np.abs(filled.astype(int) - image)[unknown].mean() < 12
+
+
+def test_a_hem_goes_on_across_a_limb() -> None:
+    image = np.full((120, 80, 3), 200, np.uint8)
+    image[:60] = SHIRT
+    known = np.zeros((120, 80), bool)
+    known[:, :40] = True
+    torn = np.where(known[..., None], image, 0).astype(np.uint8)
+    filled = fill_across(torn, known, ~known, np.array([0.0, 30.0]))
+    np.testing.assert_array_equal(filled[known], image[known])
+    np.testing.assert_allclose(filled[:52], image[:52], atol=3)
+    np.testing.assert_allclose(filled[68:], image[68:], atol=3)
+    np.testing.assert_array_equal(fill_across(image, known, np.zeros_like(known), np.array([0.0, 30.0])), image)
+
+
+def test_a_dark_edge_fades_into_what_is_filled() -> None:
+    image = np.full((120, 100, 3), 200, np.uint8)
+    image[:, 48:50] = 90
+    known = np.zeros((120, 100), bool)
+    known[:, :50] = True
+    row = fill_across(image, known, ~known, np.array([0.0, 30.0]))[60, 50:, 0].astype(int)
+    assert row[0] < row[20:].min() - 15
+    assert np.diff(row[:10]).min() >= -1
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

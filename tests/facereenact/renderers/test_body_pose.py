@@ -131,7 +131,25 @@ def test_a_turned_torso_gets_narrower_but_not_thin() -> None:
     pose = pose_bones(limbs(), points, drawn().scores)
     width = np.linalg.norm(pose.stretches[CHEST] @ (1, 0))
     assert pose.clamped
-    assert 0.9 < width < 0.95
+    assert 0.85 < width < 0.9
+
+
+def test_an_arm_told_to_stay_goes_with_the_chest_and_that_is_told() -> None:
+    points = drawn().points
+    for joints, degrees in zip(ARMS.values(), (50, -50), strict=True):
+        points = turned(points, joints[0], list(joints[1:]), degrees)
+    pose = pose_bones(limbs(), points, drawn().scores, still_arms=(True, False))
+    turns = np.degrees(pose.angles[[UPPER_ARMS[0], FOREARMS[0], UPPER_ARMS[1]]])
+    assert turns == pytest.approx([0, 0, -50], abs=0.1)
+    assert pose.clamped
+    assert not pose_bones(limbs(), drawn().points, drawn().scores, still_arms=(True, True)).clamped
+
+
+def test_a_foot_stays_about_flat_without_a_word() -> None:
+    points = turned(drawn().points, RIGHT_ANKLE, [RIGHT_FOOT.start], 70)
+    pose = pose_bones(limbs(), points, drawn().scores)
+    assert np.degrees(pose.angles[FEET[0]]) == pytest.approx(20)
+    assert not pose.clamped
 
 
 def test_a_limb_out_of_sight_keeps_its_angle_to_what_it_hangs_on() -> None:
@@ -180,6 +198,17 @@ def test_the_head_rolls_and_shifts_with_its_points_within_a_range() -> None:
         assert roll == pytest.approx(min(degrees, ROLL_DEG), abs=0.01)
 
 
+@pytest.mark.parametrize(("asked", "given"), [((0, 4), (0, 4)), ((3, 11), (3, 6.4)), ((3, -11), (3, -11))])
+def test_a_bowed_head_sinks_no_deeper_than_the_neck_bears(
+    asked: tuple[float, float], given: tuple[float, float]
+) -> None:
+    points = drawn().points.copy()
+    points[list(HEAD_POINTS)] += asked
+    pose = pose_bones(limbs(), points, drawn().scores)
+    np.testing.assert_allclose(carried(pose, HEAD, HEAD_POINTS[0]), drawn().points[HEAD_POINTS[0]] + given, atol=0.01)
+    assert not pose.clamped
+
+
 def test_without_shoulders_nothing_moves() -> None:
     pose = pose_bones(limbs(), drawn().points + 50, unseen(RIGHT_SHOULDER))
     assert np.abs(pose.matrices() - np.eye(2, 3)).max() < 1e-9
@@ -209,6 +238,13 @@ def test_both_shoulders_are_required() -> None:
         Skeleton(drawn().points, unseen(LEFT_SHOULDER))
 
 
+def test_lines_of_the_torso_stay_inside_a_waist() -> None:
+    skeleton = Skeleton(drawn().points, drawn().scores)
+    at_waist = [line.mean(axis=0)[0] for line in skeleton.lines()[2:4]]
+    straight = [drawn().points[pair, 0].mean() for pair in ([RIGHT_SHOULDER, RIGHT_HIP], [LEFT_SHOULDER, LEFT_HIP])]
+    assert np.ptp(at_waist) < 0.7 * np.ptp(straight)
+
+
 def test_unknown_hips_are_taken_to_be_below_the_shoulders() -> None:
     skeleton = Skeleton(drawn().points, unseen(RIGHT_HIP, LEFT_HIP, *LEGS))
     for hip in (RIGHT_HIP, LEFT_HIP):
@@ -228,6 +264,18 @@ def test_a_forearm_that_points_at_the_camera_has_no_direction_to_turn_from() -> 
         driven[RIGHT_WRIST] = driven[RIGHT_ELBOW] + wrist
         angles.append(np.degrees(pose_bones(own, driven, drawn().scores).angles[FOREARMS[0]]))
     assert angles == pytest.approx([20, 20, 20], abs=0.1)
+
+
+def test_an_arm_whose_forearm_points_at_the_camera_is_raised_less() -> None:
+    points = drawn().points.copy()
+    points[RIGHT_WRIST] = points[RIGHT_ELBOW] + (3, 0)
+    facing = Limbs(Skeleton(points, drawn().scores), drawn().matte)
+    raised = []
+    for own, start in ((limbs(), drawn().points), (facing, points)):
+        pose = pose_bones(own, turned(start, RIGHT_SHOULDER, [RIGHT_ELBOW, RIGHT_WRIST], 100), drawn().scores)
+        assert pose.clamped
+        raised.append(np.degrees(pose.angles[UPPER_ARMS[0]]))
+    assert raised[0] - raised[1] == pytest.approx(40, abs=0.1)
 
 
 def test_forearm_and_upper_arm_lie_end_to_end_or_on_each_other() -> None:

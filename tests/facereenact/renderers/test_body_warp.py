@@ -257,6 +257,10 @@ def test_real_people_are_given_back_and_moved(shared_media: Path, name: str) -> 
     np.testing.assert_array_equal(same[far_from(matte > 0, 8)], image[far_from(matte > 0, 8)])
     raised = turned(points, RIGHT_SHOULDER, [RIGHT_ELBOW, RIGHT_WRIST, *range(113, 134)], 40)
     moved = rendered(body, raised, scores)
+    if name == "anyone-5":  # her right hand is behind the hip, where it cannot be taken from
+        assert body.place(raised, scores).clamped
+        np.testing.assert_array_equal(moved, same)
+        return
     trunk = far_from(matte < 0.5, 0)
     trunk[:, : int(points[NECK, 0])] = False
     trunk[int(points[NECK, 1]) :] = False  # the half of the head away from the arm
