@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from facereenact.diffusion import (
     choose_device,
     choose_dtype,
     decoder_place,
+    decoder_record,
     diffusion_of,
     open_networks,
     places_of,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from facereenact.renderers.diffusion_clip import Diffusion
     from facereenact.renderers.diffusion_combined import CombinedDiffusionRenderer
     from facereenact.renderers.face_guidance import FaceGuidance
+    from landmarks.trackers import TrackerName
 
 LONGER_PX = 768  # of the pictures that the published weights were trained on
 MORE_STEPS = 1.5  # as many as for a face: 30 instead of 20, as published
@@ -45,6 +48,7 @@ def open_body_diffusion_renderer(
     *,
     folder: Path,
     face: FaceGuidance | None = None,
+    tracker: TrackerName = "mediapipe",
     on_progress: OnProgress,
 ) -> BodyDiffusionRenderer | CombinedDiffusionRenderer:
     """The renderer for one source. Its `render` takes the pose, retargeted to the source.
@@ -53,11 +57,13 @@ def open_body_diffusion_renderer(
         image: the source (height, width, 3) RGB, of any size.
         folder: where it keeps what is done, so that an interrupted rendering goes on.
         face: what the face does, where it does not just follow the body; `settings.combine` says how.
+        tracker: follows the face of the rendered body that another is pasted over; best that of the guidance.
 
     Raises:
         NotInstalledError: a checkpoint is missing; the message says how to get it.
         InputError: a device that is not there, numbers that it cannot calculate with, or a damaged checkpoint.
     """
+    from facereenact.guide_tracking import open_guide_tracker
     from facereenact.renderers.diffusion_body import BodyDiffusionRenderer
     from facereenact.renderers.diffusion_clip_renderer import ClipRenderer
     from facereenact.renderers.diffusion_combined import CombinedDiffusionRenderer
@@ -91,7 +97,15 @@ def open_body_diffusion_renderer(
         weights=weights,
         on_progress=told("face"),
     )
-    return CombinedDiffusionRenderer(image, body, faces, face, on_progress=on_progress)
+    return CombinedDiffusionRenderer(
+        image,
+        body,
+        faces,
+        face,
+        tracker=partial(open_guide_tracker, tracker),
+        seen_as=(tracker, decoder_record(settings)),
+        on_progress=on_progress,
+    )
 
 
 def body_diffusion_of(settings: DiffusionSettings, size: tuple[int, int]) -> Diffusion:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from facereenact.film import (
     require_still,
     unfinished_folder,
 )
+from facereenact.guide_tracking import guide_tracker, landmarks_of_still
 from facereenact.mixing import Cast, Performance, open_cast
 from facereenact.renderer_choice import RendererName
 from facereenact.renderers.body_head import BodyHead
@@ -37,6 +39,9 @@ from facereenact.settings import DriveSettings
 from landmarks import LandmarkSequence
 from landmarks.storage import save_landmarks
 from landmarks.types import joined
+
+if TYPE_CHECKING:
+    from landmarks.trackers import TrackerName
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +55,15 @@ def film_body(
         InputError: a driver or the source cannot be used, or they do not fit.
         NotInstalledError: the estimator or the renderer needs networks that are not installed.
     """
-    driver, cast = open_body_driver(settings), open_cast(settings)
+    tracker = guide_tracker(renderer[0]) if settings.drivers else "mediapipe"
+    driver, cast = open_body_driver(settings), open_cast(settings, tracker)
     require_still(settings.output_path, driver.is_still and all(each.is_still for each in cast.drivers.values()))
     source = read_body_source(
         settings.source, driver.estimator, person=settings.face, size=settings.size, needs_face=bool(cast.drivers)
     )
+    if source.face:
+        landmarks = landmarks_of_still(source.image, source.face.mesh, tracker)
+        source = replace(source, face=replace(source.face, landmarks=landmarks))
     clock.lap("source")
     track, faces = driver.track(progress), cast.track(progress)
     retargeter = Retargeter(track, source.pose)
@@ -68,7 +77,7 @@ def film_body(
     if renderer[0] == "warp":
         animator = _warp_pass(source, track, retargeter, performance, figures)
     else:
-        animator = _diffusion_pass(settings, source, track, retargeter, performance, figures, progress)
+        animator = _diffusion_pass(settings, source, track, retargeter, performance, figures, progress, tracker)
     clock.lap("preparation")
 
     originals = [Original(track.size, lambda: in_step(driver.images(), track.timestamps_s, times_s))]
@@ -151,6 +160,7 @@ def _diffusion_pass(
     performance: Performance | None,
     figures: BodyResult,
     progress: Progress,
+    tracker: TrackerName,
 ) -> DiffusionPass:
     face = None
     if source.face and performance:
@@ -163,7 +173,7 @@ def _diffusion_pass(
         )
     folder = unfinished_folder(settings.output_path)
     animator = open_body_diffusion_renderer(
-        source.image, settings.diffusion, folder=folder, face=face, on_progress=progress
+        source.image, settings.diffusion, folder=folder, face=face, tracker=tracker, on_progress=progress
     )
     return DiffusionPass(animator, track, retargeter, figures)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from facereenact.renderers.diffusion import DiffusionRenderer
     from facereenact.renderers.diffusion_clip import Diffusion
 
-SMALL_DECODER = "taesd"
+SMALL_DECODER, AUTOENCODER = "taesd", "sd-vae-ft-mse"
 
 
 def open_diffusion_renderer(
@@ -107,6 +107,12 @@ def decoder_place(settings: DiffusionSettings) -> Path | None:
     ):
         return locate(SMALL_DECODER, root=settings.checkpoints)
     return None
+
+
+def decoder_record(settings: DiffusionSettings) -> dict[str, str]:
+    """What tells the weights that make pictures from others."""
+    place = decoder_place(settings) or locate(AUTOENCODER, root=settings.checkpoints)
+    return {name: file.sha256 for name, file in read_record(place).items()}
 
 
 def side_px_of(settings: DiffusionSettings) -> int:

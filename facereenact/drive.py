@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from facereenact.body_drive import film_body
 from facereenact.diffusion import open_diffusion_renderer
@@ -18,6 +18,7 @@ from facereenact.film import (
     unfinished_folder,
     write_film,
 )
+from facereenact.guide_tracking import guide_tracker, landmarks_of_still
 from facereenact.mixing import open_cast
 from facereenact.renderer_choice import RendererName, choose_renderer
 from facereenact.renderers.base import Renderer
@@ -62,9 +63,11 @@ def film_face(
     settings: DriveSettings, renderer: tuple[RendererName, str], clock: Clock, progress: Progress
 ) -> tuple[Film, DriveResult]:
     """A face alone, about to be animated, and what is known of it."""
-    cast = open_cast(settings)
+    tracker = guide_tracker(renderer[0])
+    cast = open_cast(settings, tracker)
     require_still(settings.output_path, cast.is_still)
     source = _read_source(settings, renderer[0])
+    source = replace(source, landmarks=landmarks_of_still(source.image, source.mesh, tracker))
     clock.lap("source")
     tracks = cast.track(progress)
     clock.lap("tracking")

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -17,15 +17,18 @@ from numpy.typing import NDArray
 from body import PoseSequence
 from body.storage import SUFFIX as POSE
 from facereenact.errors import FaceNotFoundError, InputError
+from facereenact.guide_tracking import open_guide_tracker
 from facereenact.images import is_image
 from facereenact.settings import DriveSettings
 from facereenact.streams import ahead
 from facereenact.video import VideoReader
 from landmarks import LandmarkSequence
-from landmarks.mediapipe_tracker import MediaPipeTracker
 from landmarks.storage import SUFFIX, load_landmarks
 from landmarks.tracking import track
 from landmarks.types import ARRAYS
+
+if TYPE_CHECKING:
+    from landmarks.trackers import TrackerName
 
 Image = NDArray[np.uint8]
 Item = TypeVar("Item")
@@ -54,8 +57,11 @@ class Driver(Protocol):
         ...
 
 
-def open_driver(path: Path, settings: DriveSettings) -> Driver:
+def open_driver(path: Path, settings: DriveSettings, tracker: TrackerName = "mediapipe") -> Driver:
     """One of the drivers that the settings name, in the time range and at the rate of the settings.
+
+    Args:
+        tracker: follows the face of one that was not tracked before.
 
     Raises:
         InputError: it cannot be read.
@@ -70,7 +76,7 @@ def open_driver(path: Path, settings: DriveSettings) -> Driver:
         if prepared is not None:
             return PreparedDriver(path, settings, prepared)
         log.warning("%s has no whole track in %s; it is tracked anew", path, settings.prepared)
-    return VideoDriver(path, settings)
+    return VideoDriver(path, settings, tracker)
 
 
 def prepared_track(folder: Path, path: Path) -> LandmarkSequence | None:
@@ -101,7 +107,8 @@ class VideoDriver:
 
     shows_face = True
 
-    def __init__(self, path: Path, settings: DriveSettings) -> None:
+    def __init__(self, path: Path, settings: DriveSettings, tracker: TrackerName = "mediapipe") -> None:
+        self._tracker: TrackerName = tracker
         self._reader = open_reader(path, settings.span, settings.fps)
         self.path = path
         self._face = settings.driver_face if path == settings.main_driver else "largest"
@@ -118,7 +125,7 @@ class VideoDriver:
                 progress("tracking", index, total)
                 yield frame.image, frame.timestamp_s
 
-        with closing(ahead(self._reader)) as stream, MediaPipeTracker(face=self._face) as tracker:
+        with closing(ahead(self._reader)) as stream, open_guide_tracker(self._tracker, self._face) as tracker:
             try:
                 sequence = track(frames(), tracker)
             except FaceNotFoundError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import repeat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ from landmarks import LandmarkSequence
 from landmarks.mixing import Mixer, Take
 from landmarks.retargeting import Retargeter
 from landmarks.smoothing import SMOOTHERS, fill_gaps
+
+if TYPE_CHECKING:
+    from landmarks.trackers import TrackerName
 
 Image = NDArray[np.uint8]
 
@@ -149,13 +153,13 @@ def while_seen(frames: Iterable[DriverFrame], detected: NDArray[np.bool_]) -> It
             waiting = 0
 
 
-def open_cast(settings: DriveSettings) -> Cast:
-    """Open every driver that the settings name.
+def open_cast(settings: DriveSettings, tracker: TrackerName = "mediapipe") -> Cast:
+    """Open every driver that the settings name; `tracker` follows the faces of videos.
 
     Raises:
         InputError: one cannot be read.
     """
-    return Cast(settings, {path: open_driver(path, settings) for path in settings.drivers})
+    return Cast(settings, {path: open_driver(path, settings, tracker) for path in settings.drivers})
 
 
 def _leader(settings: DriveSettings) -> Path | None:

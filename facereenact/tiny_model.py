@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from checkpoints.digests import sha256_of
 from checkpoints.errors import InputError, OutputError
+from checkpoints.published import find
 from checkpoints.storage import StoredFile, write_record
+from checkpoints.weights import separate
 from facereenact.networks import DenoisingUNet, PoseGuider, ReferenceNet
+from facereenact.networks.conversion import converted_names, rename
+
+Files = Mapping[str, Mapping[str, Tensor]]
+"""Name of a file without suffix -> its tensors."""
+
+Config = Mapping[str, Any]
 
 SIDE_PX = 128  # of the square that it renders
 SOURCE = "make-tiny"
@@ -51,7 +59,10 @@ CLIP: dict[str, Any] = {
 
 
 def make_tiny(root: Path, *, seed: int = 0) -> list[Path]:
-    """Write the checkpoints of the diffusion renderer, tiny and random, in the layout of the published ones.
+    """Write the checkpoints of the diffusion renderer, tiny and random, as the published ones are once installed.
+
+    The files have the names and the keys that `facereenact checkpoints import` leaves, so that they are read by the
+    same code.
 
     Args:
         root: a folder of checkpoints of its own; made if it does not exist.
@@ -68,28 +79,64 @@ def make_tiny(root: Path, *, seed: int = 0) -> list[Path]:
         raise InputError(f"{root} is not empty; give a new folder, so that no real checkpoint is replaced")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        networks: dict[str, dict[str, nn.Module]] = {
-            "moore-face": {
-                "denoising_unet": DenoisingUNet(**UNET),
-                "reference_unet": ReferenceNet(**UNET),
-                "pose_guider1": PoseGuider(**GUIDER),
-                "pose_guider2": PoseGuider(**GUIDER),
-            },
-            "sd-vae-ft-mse": {"diffusion_pytorch_model": AutoencoderKL(**VAE)},
-            "image-encoder": {"model": CLIPVisionModelWithProjection(CLIPVisionConfig(**CLIP))},
-            "taesd": {"diffusion_pytorch_model": AutoencoderTiny(**DECODER)},
-            "moore-body": {
-                "denoising_unet": DenoisingUNet(**UNET),
-                "reference_unet": ReferenceNet(**UNET),
-                "pose_guider": PoseGuider(**GUIDER),
-            },
+        made = {
+            "moore-face": _moore("moore-face", "pose_guider1", "pose_guider2"),
+            "sd-vae-ft-mse": _library("diffusion_pytorch_model", AutoencoderKL(**VAE)),
+            "image-encoder": _library("model", CLIPVisionModelWithProjection(CLIPVisionConfig(**CLIP))),
+            "taesd": _library("diffusion_pytorch_model", _small_decoder()),
+            "moore-body": _moore("moore-body", "pose_guider"),
         }
-        for network in (*networks["moore-face"].values(), *networks["moore-body"].values()):
-            _wake(network)
     try:
-        return [_write(root / name, files_of(name, members), _config(members)) for name, members in networks.items()]
+        return [_write(root / name, files, config) for name, (files, config) in made.items()]
     except OSError as error:
         raise OutputError(f"{root} cannot be written: {error.strerror or error}") from error
+
+
+def _moore(checkpoint: str, *guiders: str) -> tuple[Files, Config]:
+    """The files of a published set, and the sizes of its networks in our words."""
+    unet = DenoisingUNet(**UNET)
+    networks = {"denoising_unet": unet, "motion_module": unet, "reference_unet": ReferenceNet(**UNET)}
+    networks |= {name: PoseGuider(**GUIDER) for name in guiders}
+    for network in networks.values():
+        _wake(network)
+    plain = UNet2DConditionModel(**UNET).state_dict()
+    files = {}
+    for file in find(checkpoint).files:
+        assert file.layout is not None
+        name = file.stored_name.removesuffix(".safetensors")
+        files[name] = published(file.layout.shapes(), networks[name].state_dict(), plain)
+    sizes = dict.fromkeys(("head_guider", "mouth_guider", "pose_guider"), GUIDER)
+    return files, {"denoising_unet": UNET, "reference_net": UNET, **sizes}
+
+
+def published(keys: Iterable[str], own: Mapping[str, Tensor], plain: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a published file, as far as networks of this size have them.
+
+    Args:
+        keys: of the file at full size.
+        own: our tensors.
+        plain: those of Stable Diffusion, for what the published networks have of it and ours leave out.
+    """
+    found = {}
+    for key, name in converted_names(keys).items():
+        twin = rename(key.replace(".attention_blocks.1.pos_encoder.", ".attention_blocks.0.pos_encoder."))
+        tensors = [each for each in (own.get(name or ""), plain.get(key), own.get(twin)) if each is not None]
+        if tensors:
+            found[key] = tensors[0]
+    return found
+
+
+def _library(file: str, network: Any) -> tuple[Files, Config]:
+    """The one file of a network of a library, and the library's own configuration."""
+    config = network.config
+    return {file: network.state_dict()}, config.to_dict() if isinstance(config, CLIPVisionConfig) else dict(config)
+
+
+def _small_decoder() -> AutoencoderTiny:
+    """Its pictures are grey: those of random numbers around zero would be black."""
+    network = AutoencoderTiny(**DECODER)
+    nn.init.constant_(network.decoder.layers[-1].bias, 0.5)
+    return network
 
 
 def _wake(network: nn.Module) -> None:
@@ -99,20 +146,10 @@ def _wake(network: nn.Module) -> None:
             nn.init.normal_(parameter, std=0.1)
 
 
-def files_of(checkpoint: str, networks: Mapping[str, nn.Module]) -> dict[str, dict[str, Tensor]]:
-    """The tensors by published file: the body's motion modules have one of their own."""
-    files: dict[str, dict[str, Tensor]] = {}
-    for name, network in networks.items():
-        for key, tensor in network.state_dict().items():
-            is_apart = checkpoint == "moore-body" and "motion_modules" in key
-            files.setdefault("motion_module" if is_apart else name, {})[key] = tensor.contiguous()
-    return files
-
-
-def _write(folder: Path, files: Mapping[str, Mapping[str, Tensor]], config: Mapping[str, Any]) -> Path:
+def _write(folder: Path, files: Files, config: Config) -> Path:
     folder.mkdir(parents=True)
     for name, tensors in files.items():
-        save_file(dict(tensors), folder / f"{name}.safetensors", metadata={"format": "pt"})
+        save_file(separate(dict(tensors)), folder / f"{name}.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
     record = {
         path.name: StoredFile(
@@ -127,13 +164,3 @@ def _write(folder: Path, files: Mapping[str, Mapping[str, Tensor]], config: Mapp
     }
     write_record(folder, record)
     return folder
-
-
-def _config(networks: Mapping[str, nn.Module]) -> dict[str, Any]:
-    """What tells the size of the networks: diffusers' own file, or ours where there are several in a folder."""
-    if len(networks) == 1:
-        (network,) = networks.values()
-        config = network.config
-        return config.to_dict() if isinstance(config, CLIPVisionConfig) else dict(config)  # type: ignore[arg-type]
-    guiders = ("head_guider", "mouth_guider", "pose_guider")
-    return {"denoising_unet": UNET, "reference_net": UNET, **dict.fromkeys(guiders, GUIDER)}

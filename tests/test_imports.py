@@ -37,7 +37,13 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.source",
     },
     "facereenact.body_diffusion": MODELS
-    | {"facereenact.diffusion", "facereenact.diffusion_settings", "facereenact.renderers"},
+    | {
+        "facereenact.diffusion",
+        "facereenact.diffusion_settings",
+        "facereenact.guide_tracking",
+        "facereenact.renderers",
+        "landmarks",
+    },
     "facereenact.planning": {
         "facereenact.body_diffusion",
         "facereenact.body_driver",
@@ -54,8 +60,15 @@ DIRECTIONS: dict[str, set[str]] = {
     "facereenact.streams": set(),
     "facereenact.sidecar": {"facereenact"},
     "facereenact.source": MEDIA | {"facereenact.settings"},
+    "facereenact.guide_tracking": MEDIA | {"facereenact.renderer_choice"},
     "facereenact.driver": MEDIA
-    | {"facereenact.preprocessing", "facereenact.renderers", "facereenact.settings", "facereenact.streams"},
+    | {
+        "facereenact.guide_tracking",
+        "facereenact.preprocessing",
+        "facereenact.renderers",
+        "facereenact.settings",
+        "facereenact.streams",
+    },
     "facereenact.mixing": MEDIA | {"facereenact.driver", "facereenact.renderers", "facereenact.settings"},
     "facereenact.panels": set(),
     "facereenact.film": MEDIA
@@ -79,6 +92,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.body_source",
         "facereenact.driver",
         "facereenact.film",
+        "facereenact.guide_tracking",
         "facereenact.mixing",
         "facereenact.renderer_choice",
         "facereenact.renderers",
@@ -90,6 +104,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "facereenact.diffusion",
         "facereenact.driver",
         "facereenact.film",
+        "facereenact.guide_tracking",
         "facereenact.mixing",
         "facereenact.renderer_choice",
         "facereenact.renderers",

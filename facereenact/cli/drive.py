@@ -145,7 +145,8 @@ def show_plan(plan: DrivePlan) -> None:
         rows |= {
             "networks": f"{plan.dtype} on {plan.device}, {memory_bytes / 2**30:.1f} GiB of its memory",
             "work": "; ".join(
-                f"{part}{cost.chunks} chunks, {cost.windows} windows, {cost.steps} steps"
+                f"{part}{cost.chunks} chunks, {cost.windows} windows ({cost.windows_at_once} at once), "
+                f"{cost.steps} steps"
                 for part, cost in zip(parts, plan.estimates, strict=True)
             ),
             "time": f"about {readable_time(total_s)}: denoising {readable_time(denoising_s)}, "

@@ -24,6 +24,7 @@ from facereenact.renderer_choice import FACE_CHECKPOINTS, RendererName, choose_r
 from facereenact.settings import DriveSettings
 from facereenact.sidecar import sidecar_path
 from facereenact.video import Frame, VideoReader
+from landmarks.trackers import OPENSEEFACE
 
 FOLDER = "renders"
 NO_CONTENT = {"source", "output", "save_landmarks", "save_pose", "checkpoints"}  # settings whose paths identify nothing
@@ -95,6 +96,7 @@ def _weights(asked: DriveSettings, renderer: RendererName) -> dict[str, dict[str
     moves_body = asked.body.body_driver is not None
     folders = [checkpoints_root() / DWPOSE] if moves_body else []
     if renderer == "diffusion":
+        folders.append(checkpoints_root() / OPENSEEFACE)  # from whose points the guides are drawn where it is there
         decoder = decoder_place(asked.diffusion)
         names = COMBINED_CHECKPOINTS if moves_body else FACE_CHECKPOINTS
         folders += [checkpoints_root(asked.diffusion.checkpoints) / name for name in names]

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from checkpoints.errors import FacereenactError
 from facereenact.networks import Condition, DeepFeatures, DenoisingUNet
+from facereenact.pipelines.batching import WindowsAtOnce
 from facereenact.pipelines.schedulers import set_timesteps
 
 GuideOf = Callable[[Sequence[int]], Tensor]
@@ -40,15 +42,14 @@ class Sampling:
     guidance_rescale: float = 0.0  # share of the contrast that guidance adds which is taken back (Lin et al. 2024, 3.4)
     guided_share: tuple[float, float] = (0.0, 1.0)  # of the steps, in which guidance is computed
     reuse: int = 1  # every n-th step runs the whole network, the others only its outermost blocks (DeepCache)
-    windows_at_once: int = 1
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps must be 1 or more, not {self.steps}")
         if not 1 <= self.guidance < float("inf"):
             raise ValueError(f"guidance must be 1 or more, not {self.guidance}")
-        if self.reuse < 1 or self.windows_at_once < 1:
-            raise ValueError("reuse and windows_at_once must be 1 or more")
+        if self.reuse < 1:
+            raise ValueError(f"reuse must be 1 or more, not {self.reuse}")
 
     @property
     def guided(self) -> bool:
@@ -102,6 +103,7 @@ def denoise(
     progressed: Progressed | None = None,
     generator: torch.Generator | None = None,
     device: torch.device | None = None,
+    at_once: WindowsAtOnce | None = None,
     on_window: OnWindow = lambda *_: None,
     after_step: AfterStep = lambda step, timestep, done: done.latents,
 ) -> tuple[Tensor, Trajectory]:
@@ -115,6 +117,7 @@ def denoise(
         progressed: from which to go on instead of the noise, if the scheduler can (`can_go_on`).
         generator: of the noise that some schedulers add in every step.
         device: of the latents, by default that of the network.
+        at_once: what it learned on another clip with windows of the same size; by default it learns anew.
         on_window: told the progress after each window.
         after_step: returns the latents to go on with.
 
@@ -130,7 +133,8 @@ def denoise(
     states: tuple[Tensor, ...] = ()
     if progressed is not None:
         latents, states = progressed.latents.to(latents), progressed.states
-    predictor = Predictor(unet, condition, guide, windows, replace(sampling, steps=len(timesteps)))
+    at_once = at_once or WindowsAtOnce(device)
+    predictor = Predictor(unet, condition, guide, windows, replace(sampling, steps=len(timesteps)), at_once)
     takes_generator = "generator" in inspect.signature(scheduler.step).parameters
     options = {"generator": generator} if takes_generator else {}
     for step, timestep in list(enumerate(timesteps))[len(states) :]:
@@ -160,10 +164,11 @@ class Predictor:
         guide: GuideOf,
         windows: Sequence[Sequence[int]],
         sampling: Sampling,
+        at_once: WindowsAtOnce,
     ) -> None:
         self._unet, self._guide, self._windows, self._sampling = unet, guide, windows, sampling
-        self._condition = condition
-        self._deep: dict[int, DeepFeatures] = {}
+        self._condition, self._at_once = condition, at_once
+        self._deep: dict[int, Tensor] = {}  # number of a window -> its deep features
         self._deep_rows = 0
 
     def __call__(self, step: int, timestep: Tensor, latents: Tensor, on_window: Callable[[int], None]) -> Tensor:
@@ -176,14 +181,12 @@ class Predictor:
         total = latents.new_zeros(condition.rows, *latents.shape[1:])
         count = latents.new_zeros(latents.shape[2])
         done = 0
-        for group in self._groups():
-            for window, prediction in zip(
-                (self._windows[index] for index in group),
-                self._predict(group, timestep, latents, condition),
-                strict=True,
-            ):
-                total[:, :, list(window)] += prediction
-                count[list(window)] += 1
+        while done < len(self._windows):
+            group = self._group(done)
+            predictions = self._predicted(group, timestep, latents, condition)
+            for index, prediction in zip(group, predictions, strict=True):
+                total[:, :, list(self._windows[index])] += prediction
+                count[list(self._windows[index])] += 1
             done += len(group)
             if not torch.isfinite(total).all():
                 raise NotFiniteError(
@@ -194,32 +197,44 @@ class Predictor:
         average = total / count[:, None, None]
         return guided(*average.chunk(2), sampling=self._sampling) if is_guided else average
 
-    def _groups(self) -> list[list[int]]:
-        """The numbers of windows that are predicted at once: neighbours of equal length."""
-        groups: list[list[int]] = []
-        for index, window in enumerate(self._windows):
-            last = groups[-1] if groups else []
-            fits = last and len(last) < self._at_once and len(self._windows[last[0]]) == len(window)
-            groups[-1].append(index) if fits else groups.append([index])
-        return groups
+    def _group(self, first: int) -> list[int]:
+        """The numbers of the windows that are predicted together with the first: its neighbours of equal length."""
+        group = range(first, min(first + self._at_once.count, len(self._windows)))
+        return list(takewhile(lambda index: len(self._windows[index]) == len(self._windows[first]), group))
 
-    @property
-    def _at_once(self) -> int:
-        return self._sampling.windows_at_once if self._sampling.reuse == 1 else 1
+    def _predicted(
+        self, group: Sequence[int], timestep: Tensor, latents: Tensor, condition: Condition
+    ) -> Sequence[Tensor]:
+        """For each window of a group the prediction (rows, 4, frames, height, width)."""
+        try:
+            with self._at_once.observed():
+                return self._predict(group, timestep, latents, condition)
+        except torch.cuda.OutOfMemoryError:
+            if len(group) == 1:
+                raise
+        self._at_once.reduce()
+        return [each for index in group for each in self._predict([index], timestep, latents, condition)]
 
     def _predict(
         self, group: Sequence[int], timestep: Tensor, latents: Tensor, condition: Condition
-    ) -> tuple[Tensor, ...]:
-        """For each window of a group the prediction (rows, 4, frames, height, width)."""
+    ) -> Sequence[Tensor]:
         frames = [list(self._windows[index]) for index in group]
         noisy = torch.cat([latents[:, :, each] for each in frames]).to(self._unet.dtype)
         guide = torch.cat([self._guide(each) for each in frames])
         if len(group) > 1:
             noisy, guide = (each.repeat_interleave(condition.rows, dim=0) for each in (noisy, guide))
             condition = condition.select([*range(condition.rows)] * len(group))
-        deep = self._deep.setdefault(group[0], DeepFeatures()) if self._sampling.reuse > 1 else None
+        deep = self._deep_of(group) if self._sampling.reuse > 1 else None
         prediction = self._unet(noisy, timestep, None, guide, condition, deep=deep)
+        if deep is not None and deep.maps is not None:
+            self._deep.update(zip(group, deep.maps.chunk(len(group)), strict=True))
         return prediction.float().chunk(len(group))
+
+    def _deep_of(self, group: Sequence[int]) -> DeepFeatures:
+        """What is remembered of some windows; a step remembers all of them or none."""
+        if group[0] not in self._deep:
+            return DeepFeatures()
+        return DeepFeatures(torch.cat([self._deep[index] for index in group]))
 
 
 def guided(unconditional: Tensor, conditional: Tensor, *, sampling: Sampling) -> Tensor:

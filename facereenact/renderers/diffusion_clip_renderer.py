@@ -17,6 +17,7 @@ from torch import Tensor
 from facereenact.errors import InputError
 from facereenact.networks import Networks
 from facereenact.pipelines.base import decoded, noise_for
+from facereenact.pipelines.batching import WindowsAtOnce
 from facereenact.pipelines.guides import GuideFeatures
 from facereenact.pipelines.pictures import to_picture
 from facereenact.pipelines.sampling import Progressed, denoise
@@ -181,6 +182,7 @@ class _Run:
         self._diffusion, self._unet, self._guides, self._condition = diffusion, unet, guides, condition
         self._store, self._steps = store, steps
         self._context = diffusion.context  # for which the chunks were cut, whatever becomes of the windows
+        self._at_once = WindowsAtOnce(unet.device)
         self._is_offloaded = False
 
     def __call__(self, chunks: list[Chunk]) -> None:
@@ -244,6 +246,7 @@ class _Run:
             held=held,
             record=slice(len(chunk.frames) - min(self._context, len(chunk.frames)), None),
             progressed=self._store.progressed(chunk) if goes_on else None,
+            at_once=self._at_once,
             on_window=lambda step, done: self._steps(chunk, step * len(windows) + done),
             after_step=after_step,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -43,7 +45,8 @@ class CombinedDiffusionRenderer:
         body: renders the body.
         face: renders the face, by the face networks; its folder lies in that of the body, and goes with it.
         guidance: what the face does.
-        tracker: makes what follows the face.
+        tracker: makes what follows the face in the rendered body.
+        seen_as: what tells it, and what decodes the body for it, from others; the face is then followed anew.
         on_progress: told "tracking faces", the frames done, and all of them.
     """
 
@@ -57,12 +60,13 @@ class CombinedDiffusionRenderer:
         guidance: FaceGuidance,
         *,
         tracker: Callable[[], AbstractContextManager[Tracker]] = MediaPipeTracker,
+        seen_as: object = None,
         on_progress: OnProgress = lambda *_: None,
     ) -> None:
         self.size = body.size
         self.frames_without_face = 0  # of the last pose, that keep the body as it is
         self._image, self._body, self._face, self._guidance = image, body, face, guidance
-        self._tracker, self._on_progress = tracker, on_progress
+        self._tracker, self._seen_as, self._on_progress = tracker, seen_as, on_progress
 
     def render(self, pose: PoseSequence) -> Iterator[Image]:
         """See `BodyDiffusionRenderer.render`."""
@@ -92,7 +96,8 @@ class CombinedDiffusionRenderer:
 
     def _tracked(self, pose: PoseSequence) -> LandmarkSequence:
         """The face in the rendered body; kept beside its latents, so that the face is the same when it goes on."""
-        path = self._body.folder / f"faces{SUFFIX}"
+        name = hashlib.sha256(json.dumps(self._seen_as, sort_keys=True).encode()).hexdigest()[:16]
+        path = self._body.folder / f"faces-{name}{SUFFIX}"
         if path.is_file():
             return load_landmarks(path)
 

@@ -65,10 +65,11 @@ def test_the_command_prints_the_table(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_every_preset_is_set_beside_exact() -> None:
-    names, _, faster, psnr = cells(bench.preset_table("float32", 1, 64))
+    names, _, faster, psnr, shares = cells(bench.preset_table("float32", 1, 64))
     assert names == ["exact", "balanced", "fast"]
     assert faster[0] == "1.00" and psnr[0] == "the same"
     assert all(5 < float(each) < 100 for each in psnr[1:])
+    assert shares[0] == "0.0%" and all(0 < float(each.rstrip("%")) < 200 for each in shares[1:])
 
 
 def test_the_networks_are_always_the_same() -> None:

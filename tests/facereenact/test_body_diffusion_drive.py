@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from facereenact import guide_tracking
 from facereenact.body_settings import BodySettings
 from facereenact.cli import main
 from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.drive import DriveResult, drive
 from facereenact.renderer_choice import choose_renderer
-from facereenact.renderers.diffusion_combined import CombinedDiffusionRenderer
 from facereenact.settings import DriveSettings
 from facereenact.tiny_model import make_tiny
 from facereenact.video import VideoReader
@@ -46,8 +46,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def face_in_noise() -> Iterator[None]:
     """What random networks render shows no face."""
     with pytest.MonkeyPatch.context() as patch:
-        defaults = CombinedDiffusionRenderer.__init__.__kwdefaults__
-        patch.setitem(defaults, "tracker", lambda: ScriptedTracker(lost=(LOST,)))
+        patch.setattr(guide_tracking, "open_guide_tracker", lambda name: ScriptedTracker(lost=(LOST,)))
         yield
 
 
@@ -243,9 +242,12 @@ def test_a_body_alone_needs_no_face_weights(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "work"),
     [
-        ({}, "1 chunks, 2 windows, 30 steps"),
-        ({"driver": nod}, "body 1 chunks, 2 windows, 30 steps; face 1 chunks, 2 windows, 20 steps"),
-        ({"driver": nod, "combine": "guided"}, "1 chunks, 2 windows, 30 steps"),
+        ({}, "1 chunks, 2 windows (1 at once), 30 steps"),
+        (
+            {"driver": nod},
+            "body 1 chunks, 2 windows (1 at once), 30 steps; face 1 chunks, 2 windows (1 at once), 20 steps",
+        ),
+        ({"driver": nod, "combine": "guided"}, "1 chunks, 2 windows (1 at once), 30 steps"),
     ],
 )
 def test_a_dry_run_measures_what_would_be_rendered(tiny: Path, options: dict[str, Any], work: str) -> None:

@@ -39,7 +39,7 @@ def test_diffusion_is_measured_and_counted(tiny: Path) -> None:
     found = plan(DriveSettings(source=SOURCE, driver=DRIVER, diffusion=own))
     assert (found.renderer, found.frames, found.dtype) == ("diffusion", 180, "float32")
     (estimate,) = found.estimates
-    assert (estimate.chunks, estimate.windows, estimate.steps) == (1, 18, 7)
+    assert (estimate.chunks, estimate.windows, estimate.windows_at_once, estimate.steps) == (1, 18, 1, 7)
     assert estimate.denoising_s > 0 and estimate.decoding_s > 0
 
 

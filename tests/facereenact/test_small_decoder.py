@@ -11,14 +11,19 @@ import torch
 from diffusers import AutoencoderKL, AutoencoderTiny
 
 from checkpoints import NotInstalledError
-from facereenact.body_diffusion import open_body_networks
+from facereenact.body_diffusion import open_body_diffusion_renderer, open_body_networks
 from facereenact.diffusion import decoder_place, open_networks
 from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.pipelines.base import decoded, noise_for
 from facereenact.pipelines.pictures import to_picture
+from facereenact.renderers import diffusion_combined
+from facereenact.renderers.face_guidance import FaceGuidance
 from facereenact.tiny_model import SIDE_PX, make_tiny
+from tests.facereenact.renderers.posed_face import pose_of
+from tests.faces import hopper
 
 CPU = torch.device("cpu")
+FACE = FaceGuidance(hopper().landmarks, hopper().landmarks, pose_of(hopper().landmarks))
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +71,20 @@ def test_it_decodes_pictures_of_the_same_size(root: Path) -> None:
     pictures = [to_picture(each) for each in decoded(small, latents)]
     assert [picture.shape for picture in pictures] == [(SIDE_PX, SIDE_PX, 3)] * 2
     assert np.ptp(pictures[0]) > 0 and (pictures[0] != pictures[1]).any()
+
+
+def test_a_face_is_followed_anew_in_what_another_decodes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(
+        diffusion_combined.CombinedDiffusionRenderer, "__init__", lambda *_, **how: given.append(how["seen_as"])
+    )
+    for decoder, tracker in (("full", "mediapipe"), ("small", "mediapipe"), ("full", "hybrid"), (None, "mediapipe")):
+        open_body_diffusion_renderer(
+            np.zeros((64, 64, 3), np.uint8),
+            DiffusionSettings(checkpoints=root, decoder=decoder, device="cpu"),  # type: ignore[arg-type]
+            folder=root / "kept",
+            face=FACE,
+            tracker=tracker,  # type: ignore[arg-type]
+            on_progress=lambda *_: None,
+        )
+    assert given[0] == given[3] and given[0] not in given[1:3] and given[1] != given[2]

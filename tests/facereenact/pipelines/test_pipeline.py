@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from checkpoints.errors import InputError
-from facereenact.pipelines import NotFiniteError, ReenactmentPipeline, Sampling, context_windows, default_scheduler
+from facereenact.pipelines import NotFiniteError, ReenactmentPipeline, context_windows, default_scheduler
 from facereenact.pipelines.base import decoded, noise_for
 from facereenact.pipelines.guides import GuideFeatures
 from facereenact.pipelines.presets import PRESETS, SCHEDULERS, preset
@@ -126,15 +126,6 @@ def test_the_guiders_add_up(pipeline: ReenactmentPipeline) -> None:
     none = rendered(pipeline, head_scale=0.0, mouth_scale=0.0)
     others = {"head_guides": pictures(FRAMES, 7), "mouth_guides": pictures(FRAMES, 8)}
     assert np.array_equal(rendered(pipeline, head_scale=0.0, mouth_scale=0.0, **others), none)
-
-
-def test_windows_at_once_change_nothing(pipeline: ReenactmentPipeline) -> None:
-    guides = {"head_guides": pictures(9, 1), "mouth_guides": pictures(9, 2), "window": 3, "overlap": 1}
-    one, three = (
-        rendered(pipeline, **guides, output_type="latent", sampling=Sampling(steps=2, windows_at_once=count))
-        for count in (1, 3)
-    )
-    torch.testing.assert_close(one, three, rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from body import PoseSequence
 from body.guides import draw_guide
-from checkpoints.published import find
-from checkpoints.storage import NotInstalledError, is_installed
+from checkpoints.storage import NotInstalledError
 from facereenact.body_diffusion import body_diffusion_of, open_body_diffusion_renderer, open_body_networks
 from facereenact.diffusion_settings import DiffusionSettings
 from facereenact.errors import FaceNotFoundError, InputError
@@ -243,14 +241,6 @@ def test_what_a_rendering_costs_is_measured(fast: DiffusionSettings) -> None:
     found = estimate(networks, body_diffusion_of(replace(fast, steps=7), SIZE), 30)
     assert (found.chunks, found.windows, found.steps) == (1, 5, 7)
     assert found.denoising_s > 0 and found.decoding_s > 0
-
-
-def test_the_tiny_body_lies_in_the_files_of_the_published_one(tiny: Path) -> None:
-    files = {path.stem: set(load_file(path)) for path in (tiny / "moore-body").glob("*.safetensors")}
-    assert set(files) == {Path(file.stored_name).stem for file in find("moore-body").files}
-    assert all("motion_modules" in key for key in files["motion_module"])
-    assert not any("motion_modules" in key for key in files["denoising_unet"])
-    assert is_installed("moore-body", root=tiny)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def combined(
     body: Diffusion = BODY,
     face: Diffusion = FACE,
     tracker: Callable[[], Any] = ScriptedTracker,
+    seen_as: object = None,
     shares: Any = None,
     on_progress: Callable[..., None] = lambda *_: None,
 ) -> Iterator[Picture]:
@@ -68,6 +70,7 @@ def combined(
         ClipRenderer(networks[1], face, folder=folder / "kept" / "face", on_progress=told("face")),
         guidance,
         tracker=tracker,
+        seen_as=seen_as,
         on_progress=on_progress,
     )
     assert renderer.size == (128, 150)
@@ -178,3 +181,26 @@ def test_an_interrupted_rendering_goes_on_to_the_same_pictures(
     assert np.array_equal(whole, list(again))
     assert firsts == {}  # nothing was left to do but to decode
     assert views == 2  # stopped once, then done
+
+
+def test_another_decoder_or_tracker_follows_the_face_anew(networks: tuple[Networks, Networks], tmp_path: Path) -> None:
+    """It sees other pictures of the body, whose latents stay as they are."""
+
+    def stages(seen_as: object, *, until: str = "") -> list[str]:
+        told: list[str] = []
+
+        def on_progress(stage: str, done: int, total: int | None) -> None:
+            told.append(f"{stage} {done}/{total}")
+            if stage == until:
+                raise Stop
+
+        with suppress(Stop):
+            list(combined(networks, tmp_path, seen_as=seen_as, on_progress=on_progress))
+        return told
+
+    first = stages(("mediapipe", "full"), until="denoising face")
+    again = stages(("mediapipe", "full"), until="denoising face")
+    other = stages(("mediapipe", "small"))
+    assert f"tracking faces {FRAMES}/{FRAMES}" in first and not any("tracking" in each for each in again)
+    assert f"tracking faces {FRAMES}/{FRAMES}" in other
+    assert "denoising body 1/3" in first and "denoising body 1/3" not in again + other

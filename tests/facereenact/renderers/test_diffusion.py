@@ -20,6 +20,7 @@ from diffusers import DDIMScheduler
 from checkpoints.errors import InputError, OutputError
 from facereenact.networks import Networks, face_networks
 from facereenact.pipelines import NotFiniteError, Sampling, default_scheduler
+from facereenact.pipelines.batching import WindowsAtOnce
 from facereenact.renderers import chunks as chunks_module
 from facereenact.renderers import diffusion_clip_renderer
 from facereenact.renderers.chunks import chunks_of
@@ -268,6 +269,25 @@ def test_a_gpu_that_is_too_small_whatever_is_done_is_told(
     with pytest.raises(InputError, match="the GPU has too little memory"):
         rendered(crowded(networks, 3), tmp_path, 9, diffusion=replace(FAST, window=9))
     assert "windows of 8 frames" in caplog.text and "weights in main memory" in caplog.text
+
+
+def test_windows_at_once_render_the_same(networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as one chunk has learned there is room for serve the next ones, too."""
+    monkeypatch.setattr(chunks_module.chunks_of, "__kwdefaults__", {"length": 6})
+    diffusion = replace(FAST, window=3, overlap=1)
+    alone = rendered(networks, tmp_path, 12, diffusion=diffusion)
+    made: list[WindowsAtOnce] = []
+
+    def three(device: torch.device) -> WindowsAtOnce:
+        made.append(WindowsAtOnce(device))
+        made[-1].count = 3
+        return made[-1]
+
+    monkeypatch.setattr(diffusion_clip_renderer, "WindowsAtOnce", three)
+    told: list[int] = []
+    together = rendered(networks, tmp_path, 12, diffusion=diffusion, on_progress=lambda _, done, __: told.append(done))
+    assert len(made) == 1 and told[0] == 3
+    assert (np.abs(np.stack(together).astype(int) - alone) > 1).mean() < 1e-4  # random weights enlarge a last bit
 
 
 def test_weights_in_main_memory_render_the_same(networks: Networks, usual: list[Picture], tmp_path: Path) -> None:
