@@ -52,6 +52,7 @@ class VideoReader:
     Timestamps increase strictly and count from `start_s`; frames from `start_s` up to but not including `end_s` are
     given. `fps` resamples: frame k shows at k / fps what the video shows then. A folder plays at `sequence_rate`.
     Pictures with a side longer than `longest_px` are reduced to it, and so is the size that `info` states.
+    A file is decoded by `threads` (0: by as many as there are cores), which changes nothing but the speed.
     Raises InputError for what is not a usable local video, and while iterating where a file is broken.
     """
 
@@ -64,6 +65,7 @@ class VideoReader:
         fps: Fraction | None = None,
         sequence_rate: Fraction = Fraction(25),
         longest_px: int | None = None,
+        threads: int = 0,
     ) -> None:
         if start_s < 0 or (end_s is not None and end_s <= start_s):
             raise InputError(f"the start ({start_s:g} s) must be 0 or more and the end ({end_s} s) after it")
@@ -73,7 +75,7 @@ class VideoReader:
         self._start_s = start_s
         self._end_s = math.inf if end_s is None else end_s
         self._fps = fps
-        self._source = _open_source(self.path, sequence_rate, longest_px)
+        self._source = _open_source(self.path, sequence_rate, longest_px, threads)
         if self._source.broken_s is not None and self._source.broken_s + _SLACK_S < self._end_s:
             raise broken_error(self.path, self._source.broken_s)
         self.info = self._describe()
@@ -235,11 +237,13 @@ class _Source(Protocol):
     def pictures(self, start_s: float, end_s: float) -> Iterator[Picture]: ...
 
 
-def _open_source(path: Path, sequence_rate: Fraction, longest_px: int | None) -> _Source:
+def _open_source(path: Path, sequence_rate: Fraction, longest_px: int | None, threads: int) -> _Source:
     if path.is_dir():
         return ImageSequence.from_folder(path, sequence_rate, longest_px)
     check_local_file(path)
-    return ImageSequence([path], sequence_rate, longest_px) if is_image(path) else VideoFile(path, longest_px)
+    if is_image(path):
+        return ImageSequence([path], sequence_rate, longest_px)
+    return VideoFile(path, longest_px, threads)
 
 
 def _resampled(pictures: Iterator[Picture], fps: Fraction, length_s: float, slack_s: float) -> Iterator[Frame]:

@@ -47,8 +47,8 @@ class Picture:
 class VideoFile:
     """What a video file holds, and its pictures in order. Raises InputError when it is no usable video."""
 
-    def __init__(self, path: Path, longest_px: int | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path, longest_px: int | None = None, threads: int = 0) -> None:
+        self.path, self._threads = path, threads
         with open_media(path) as container:
             stream = video_stream(container, path)
             self._time_base = stream.time_base or Fraction(1, 1000)
@@ -74,7 +74,7 @@ class VideoFile:
         done_s = 0.0
         with open_media(self.path) as container:
             stream = video_stream(container, self.path)
-            stream.thread_type = "AUTO"
+            stream.thread_type, stream.thread_count = "AUTO", self._threads
             try:
                 for picture in self._clocked(self._frames(container, stream, start_s)):
                     yield picture
