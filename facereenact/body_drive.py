@@ -58,12 +58,7 @@ def film_body(
     tracker = guide_tracker(renderer[0]) if settings.drivers else "mediapipe"
     driver, cast = open_body_driver(settings), open_cast(settings, tracker)
     require_still(settings.output_path, driver.is_still and all(each.is_still for each in cast.drivers.values()))
-    source = read_body_source(
-        settings.source, driver.estimator, person=settings.face, size=settings.size, needs_face=bool(cast.drivers)
-    )
-    if source.face:
-        landmarks = landmarks_of_still(source.image, source.face.mesh, tracker)
-        source = replace(source, face=replace(source.face, landmarks=landmarks))
+    source = _source(settings, driver, cast, tracker)
     clock.lap("source")
     track, faces = driver.track(progress), cast.track(progress)
     retargeter = Retargeter(track, source.pose)
@@ -71,18 +66,19 @@ def film_body(
     clock.lap("tracking")
     performance = cast.perform(source.face.landmarks, faces) if source.face else None
     times_s, rate = _timing(settings, driver, track, performance)
-    if performance:
-        performance = replace(performance, times_s=times_s, rate=rate)
-    animator: BodyPass | DiffusionPass
-    if renderer[0] == "warp":
-        animator = _warp_pass(source, track, retargeter, performance, figures)
-    else:
-        animator = _diffusion_pass(settings, source, track, retargeter, performance, figures, progress, tracker)
+    performance = performance and replace(performance, times_s=times_s, rate=rate)
+    animator = (
+        _warp_pass(source, track, retargeter, performance, figures)
+        if renderer[0] == "warp"
+        else _diffusion_pass(settings, source, track, retargeter, performance, figures, progress, tracker)
+    )
     clock.lap("preparation")
 
     originals = [Original(track.size, lambda: in_step(driver.images(), track.timestamps_s, times_s))]
+    trackers = {"estimator": track.estimator}
     if performance:
         originals.append(Original(faces[settings.main_driver].size, performance.main_images))
+        trackers["tracker"] = faces[settings.main_driver].tracker
 
     def finish() -> None:
         animator.forget()
@@ -96,8 +92,7 @@ def film_body(
         animator.pictures(times_s),
         originals=tuple(originals),
         sound=_sound(settings, driver, cast),
-        trackers={"estimator": track.estimator}
-        | ({"tracker": faces[settings.main_driver].tracker} if performance else {}),
+        trackers=trackers,
         finish=finish,
     )
     return film, film.result(
@@ -108,6 +103,17 @@ def film_body(
         parts=performance.parts if performance else {},
         body=figures,
     )
+
+
+def _source(settings: DriveSettings, driver: BodyDriver, cast: Cast, tracker: TrackerName) -> BodySource:
+    """The person to animate, the face seen as that of the drivers will be."""
+    source = read_body_source(
+        settings.source, driver.estimator, person=settings.face, size=settings.size, needs_face=bool(cast.drivers)
+    )
+    if source.face is None:
+        return source
+    landmarks = landmarks_of_still(source.image, source.face.mesh, tracker)
+    return replace(source, face=replace(source.face, landmarks=landmarks))
 
 
 def _figures(settings: DriveSettings, driver: BodyDriver, track: PoseSequence, retargeter: Retargeter) -> BodyResult:
