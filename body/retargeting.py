@@ -41,6 +41,7 @@ FEWEST_JOINTS = 4  # that two figures must share to be compared
 JOINT_WEIGHTS = np.ones(BODY.stop)  # arms say little about how a figure stands
 JOINT_WEIGHTS[[RIGHT_ELBOW, LEFT_ELBOW]], JOINT_WEIGHTS[[RIGHT_WRIST, LEFT_WRIST]] = 0.3, 0.1
 HEAD_TOP = 0.8  # of the way from the neck to the nose, beyond the nose: where the head ends
+HEAD_SIDE = 0.7  # of its length, to both sides of the nose: likewise
 FARTHEST_LEAN = 0.2  # of the torso: how far the neck moves over hips that stay where they are
 
 log = logging.getLogger(__name__)
@@ -154,16 +155,15 @@ class Retargeter:
         watched = [*(point for point in (NOSE, NECK) if seen[point]), *(self._anchor if self._on_feet else ())]
         points = with_pelvis(driver.points)
         inside = _inside(points, driver.size) & pelvis_seen(driver.visible) & _inside(self._source[None], self._size)
-        top = inside[:, NOSE] & _inside(_head_top(points), driver.size)
-        top &= _inside(_head_top(self._source[None]), self._size)
-        matters = np.concatenate([inside[:, watched], top[:, None]], axis=1)
+        rim = _inside(_head_rim(points), driver.size) & _inside(_head_rim(self._source[None]), self._size)
+        matters = np.concatenate([inside[:, watched], inside[:, [NOSE]] & rim], axis=1)
 
         def extents(axis: int, gain: float) -> Extents:
             self._gains[axis] = gain
             if axis == 1 and self._on_feet:
                 self._size_gain = gain
             placed = self._placed(driver)
-            at = np.concatenate([placed[:, watched], _head_top(placed)[:, None]], axis=1)[..., axis]
+            at = np.concatenate([placed[:, watched], _head_rim(placed)], axis=1)[..., axis]
             return np.where(matters, at, np.inf).min(axis=1), np.where(matters, at, -np.inf).max(axis=1)
 
         down = fit_axis(lambda gain: extents(1, gain), side_px=self._size[1], may_shift=False)
@@ -244,9 +244,12 @@ def _place(points: Points, anchor: tuple[int, ...]) -> Points:
     return np.stack([own[..., 0].mean(axis=1), own[..., 1].max(axis=1)], axis=1)
 
 
-def _head_top(points: Points) -> Points:
-    """(frames, 2) about where the head ends, above the nose."""
-    return np.asarray(points[:, NOSE] + HEAD_TOP * (points[:, NOSE] - points[:, NECK]))
+def _head_rim(points: Points) -> Points:
+    """(frames, 3, 2) where the head ends: at its top, and to both sides."""
+    nose, along = points[:, NOSE], points[:, NOSE] - points[:, NECK]
+    aside = np.zeros_like(along)
+    aside[:, 0] = HEAD_SIDE * np.linalg.norm(along, axis=1)
+    return np.stack([nose + HEAD_TOP * along, nose - aside, nose + aside], axis=1)
 
 
 def _inside(points: Points, size: tuple[int, int]) -> Mask:

@@ -134,14 +134,14 @@ def _figures(settings: DriveSettings, driver: BodyDriver, track: PoseSequence, r
 def _timing(
     settings: DriveSettings, driver: BodyDriver, track: PoseSequence, performance: Performance | None
 ) -> tuple[NDArray[np.float64], Fraction]:
-    """When the frames of the result show, and their rate: those of whoever leads."""
+    """When the frames of the result show, and their rate: those of whoever leads; the face's where both are as long."""
     own = track.timestamps_s, driver.rate
     if performance is None or settings.length_from == "body":
         return own
     face = performance.times_s, performance.rate
     if settings.length_from is not None:
         return face
-    return max(face, own, key=lambda timing: float(timing[0][-1] + 1 / timing[1]))
+    return max(face, own, key=lambda timing: round(float(timing[0][-1] + 1 / timing[1]), 3))  # to the millisecond
 
 
 def _warp_pass(

@@ -8,7 +8,6 @@ from scipy.spatial import KDTree
 
 from facereenact.renderers.body_skeleton import Points
 
-Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
@@ -34,23 +33,18 @@ def fill_across(picture: Image, known: Mask, unknown: Mask, bone: Points) -> Ima
     rows, columns = (places[:: len(places) // SAMPLES + 1] for places in (rows, columns))
     given, wanted = np.column_stack([columns, rows]) * 1.0, np.argwhere(unknown)[:, ::-1] * 1.0
     colours = picture[rows, columns].astype(np.float32)
-    across, _ = _mixed(given @ metric, wanted @ metric, colours)
-    near, away_px = _mixed(given, wanted, colours)
-    share = np.exp(-away_px / (SEAM * min(unknown.shape)))[:, None]
+    _, beside = _nearest(given @ metric, wanted @ metric)
+    across = np.median(colours[beside], axis=1)  # lines stay out of it
+    away_px, around = _nearest(given, wanted)
+    weights = 1 / (away_px + 1) ** 2
+    near = np.einsum("nk,nkc->nc", weights / weights.sum(axis=1, keepdims=True), colours[around])
+    share = np.exp(-away_px[:, :1] / (SEAM * min(unknown.shape)))
     filled = picture.copy()
     filled[unknown] = share * near + (1 - share) * across + 0.5
     return filled
 
 
-def _mixed(given: Points, wanted: Points, colours: Float) -> tuple[Float, Points]:
-    """(n, 3) the colours nearest to points wanted (n, 2), mixed, and (n,) how far the nearest is.
-
-    Args:
-        given: (m, 2) points.
-        wanted: (n, 2) points.
-        colours: (m, 3) of those given.
-    """
+def _nearest(given: Points, wanted: Points) -> tuple[Points, NDArray[np.int64]]:
+    """(n, k) how far the nearest of points given (m, 2) are from points wanted (n, 2), and which they are."""
     away, nearest = KDTree(given).query(wanted, k=range(1, min(NEIGHBOURS, len(given)) + 1))
-    weights = 1 / (away + 1) ** 2
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.einsum("nk,nkc->nc", weights, colours[nearest]), away[:, 0]
+    return away, nearest

@@ -24,6 +24,8 @@ Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
+LITTLE = 0.4  # share of a covered upper arm from which it shows its own colours
+CUT = 1.5  # how far around its elbow the trunk cuts off such an arm, reaches of the joint
 BELOW = 0.8  # half width of what goes on below another part, half widths of the part
 UNDER_ARM = 0.06  # how much of a torso an arm beside it hides, shoulder widths
 TEXTURE = 0.3  # how far the trunk is continued with its texture, of its shorter side
@@ -53,14 +55,14 @@ def cut_sheets(image: Image, matte: Float, limbs: Limbs) -> list[Sheet]:
     labels, covered = label_parts(image, matte, limbs)
     parts = _soft_parts(image, labels)
     hidden = _hidden(parts, limbs, matte > 0.5, covered)
-    own, shown = _shared(parts, limbs, covered)
+    own, shown, known = _shared(parts, limbs, matte > 0.5, covered)
     behind = [part for part, is_covered in zip(UPPER_ARM_PARTS, covered, strict=True) if is_covered]
     sheets = []
     for part in (*behind, *(part for part in range(PART_COUNT) if part not in behind)):
         seen = own[part] * matte
         if (seen > 0.5).any():
             alpha = np.minimum(own[part] + hidden[part], 1) * matte
-            sheets.append(_sheet(part, image, shown[part], matte, alpha, limbs))
+            sheets.append(_sheet(part, image, (shown[part], known[part]), matte, alpha, limbs))
     return sheets
 
 
@@ -99,18 +101,25 @@ def _soft_parts(image: Image, labels: Labels) -> Float:
     return np.asarray(np.stack(shares) / total, np.float32)
 
 
-def _shared(parts: Float, limbs: Limbs, covered: tuple[bool, bool]) -> tuple[Float, Mask]:
-    """The parts, each with what it shares with its neighbours around joints; where each shows the picture as it is.
+def _shared(parts: Float, limbs: Limbs, person: Mask, covered: tuple[bool, bool]) -> tuple[Float, Mask, Mask]:
+    """The parts, each with what it shares with its neighbours around joints.
 
-    An upper arm also shows the elbow, whose skin is that of the forearm, but no outline of a trunk that lies on it.
+    Also where each shows the picture as it is, and where it takes its other colours from. An upper arm also shows the
+    elbow, whose skin is that of the forearm, but no outline of a trunk that lies on it; where that leaves little of
+    the arm, and this in the trunk's shade, the whole arm takes the colours of the elbow.
     """
-    own, shown = parts.copy(), parts > 0.5
+    own, shown, lent = parts.copy(), parts > 0.5, np.zeros(parts.shape, bool)
     rim_px = max(2, round(OUTLINE * max(parts.shape[1:]) / WORK_PX))
     near_trunk = cv2.dilate(parts[TRUNK], np.ones((2 * rim_px + 1,) * 2)) > 0.5
     for side in (0, 1):
         upper, fore = UPPER_ARM_PARTS[side], FOREARM_PARTS[side]
-        shown[upper] &= ~(near_trunk & covered[side])
-        shown[upper] |= limbs.elbow(side, parts.shape[1:]) & (parts[fore] > 0.5)
+        elbow = limbs.elbow(side, parts.shape[1:]) & (parts[fore] > 0.5)
+        is_lent = covered[side] and elbow.any() and _is_little(shown[upper] & person, limbs, upper)
+        if is_lent:
+            shown[upper], lent[upper] = False, elbow
+        else:
+            shown[upper] &= ~(near_trunk & covered[side])
+            shown[upper] |= elbow
         for bone, pair, share in (
             (UPPER_ARMS[side], (TRUNK, upper), 1.0),
             (FOREARMS[side], (upper, fore), limbs.skeleton.straightness(side)),
@@ -122,7 +131,16 @@ def _shared(parts: Float, limbs: Limbs, covered: tuple[bool, bool]) -> tuple[Flo
             for part in pair:
                 own[part] = np.maximum(own[part], disc * both)
                 shown[part] |= (disc > 0) & (both > 0.5)
-    return own, shown
+        if is_lent:  # what the trunk cuts off the elbow ends without the trunk's outline
+            around = _disc(limbs.pivots[FOREARMS[side]], CUT * limbs.joint_px(fore), parts.shape[1:]) > 0
+            own[fore] *= ~(near_trunk & around)
+    return own, shown, shown | lent
+
+
+def _is_little(visible: Mask, limbs: Limbs, part: int) -> bool:
+    """Whether what is visible of an arm is little of what lies around its bone."""
+    around = limbs.distance(part, (visible.shape[1], visible.shape[0])) < 1
+    return bool((visible & around).sum() < LITTLE * around.sum())
 
 
 def _round(radius_px: float) -> Image:
@@ -148,7 +166,11 @@ def _hidden(parts: Float, limbs: Limbs, person: Mask, covered: tuple[bool, bool]
             away_px = limbs.distance(upper, size) * limbs.radius_px[upper]
             hidden[upper] = (away_px < BELOW * limbs.radius_px[fore]) & (parts[fore] > 0.3)
             if covered[side]:
-                hidden[upper] |= (away_px < BELOW * limbs.radius_px[upper]) & (parts[TRUNK] > 0.3)
+                inside_px = ndimage.distance_transform_edt((parts[fore] > 0.5) & person)
+                elbow_px = inside_px[limbs.elbow(side, size[::-1])].max(initial=limbs.radius_px[upper])
+                # As wide as the forearm, also around the elbow, but not beyond the edge that shows.
+                inwards = limbs.outwards(side, size) < BELOW * limbs.radius_px[upper]
+                hidden[upper] |= (away_px < BELOW * elbow_px) & inwards
     trunk = (parts[TRUNK] > 0.5) & person
     reach_px = float(limbs.radius_px[list(FOREARM_PARTS)].max())
     away_px = ndimage.distance_transform_edt(~trunk)
@@ -180,13 +202,13 @@ def _box(mask: Mask, *, square: bool) -> tuple[slice, slice]:
     )
 
 
-def _sheet(part: int, image: Image, shown: Mask, matte: Float, alpha: Float, limbs: Limbs) -> Sheet:
+def _sheet(part: int, image: Image, colours: tuple[Mask, Mask], matte: Float, alpha: Float, limbs: Limbs) -> Sheet:
     """The picture of one part, continued past the borders of the picture.
 
     Args:
         part: which.
         image: (height, width, 3).
-        shown: (height, width) where it shows the picture as it is.
+        colours: (height, width) where it shows the picture as it is, and where the picture has colours to fill it.
         matte: (height, width) what belongs to the person.
         alpha: (height, width) what belongs to the part.
         limbs: the bones.
@@ -195,8 +217,9 @@ def _sheet(part: int, image: Image, shown: Mask, matte: Float, alpha: Float, lim
     sides = (pad, pad, pad, pad)
     alpha = np.asarray(cv2.copyMakeBorder(alpha, *sides, cv2.BORDER_REPLICATE), np.float32)
     box = _box(alpha > 0.01, square=part != TRUNK)
-    inner = cv2.erode((shown & (matte > 0.95)).astype(np.uint8), np.ones((5, 5)))
-    layers = np.dstack([image, shown, shown & (matte > CLEAR), inner if inner.any() else shown])
+    shown, known = colours
+    inner = cv2.erode((known & (matte > 0.95)).astype(np.uint8), np.ones((5, 5)))
+    layers = np.dstack([image, shown, shown & (matte > CLEAR), inner if inner.any() else known])
     layers = np.asarray(cv2.copyMakeBorder(layers, *sides, cv2.BORDER_REFLECT_101)[box], np.uint8)
     picture, as_is, tells, firm = layers[..., :3], layers[..., 3] > 0, layers[..., 4] > 0, layers[..., 5] > 0
     if part == TRUNK:
@@ -204,6 +227,6 @@ def _sheet(part: int, image: Image, shown: Mask, matte: Float, alpha: Float, lim
     else:
         start, end = limbs.segments[part][0]
         filled = fill_across(picture, firm, ~tells & (alpha[box] > 0), end - start)
-    colours = np.where(tells[..., None], picture, filled)
-    rgba = np.dstack([colours, np.round(alpha[box] * 255).astype(np.uint8)])
+    painted = np.where(tells[..., None], picture, filled)
+    rgba = np.dstack([painted, np.round(alpha[box] * 255).astype(np.uint8)])
     return Sheet(part, rgba, np.array([box[1].start - pad, box[0].start - pad]), as_is)

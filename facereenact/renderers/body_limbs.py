@@ -74,6 +74,17 @@ class Limbs:
                 cv2.fillConvexPoly(mask, cv2.convexHull(hand), (0,))
         return mask > 0
 
+    def outwards(self, side: int, size: tuple[int, int]) -> Float:
+        """(height, width) how far each pixel lies from the line of an upper arm, away from the trunk, pixels.
+
+        Args:
+            side: 0 right, 1 left.
+            size: width, height of the map.
+        """
+        (x, y), (outwards_x, outwards_y) = self.pivots[UPPER_ARMS[side]], self._outwards(side)
+        rows, columns = np.ogrid[: size[1], : size[0]]
+        return np.asarray((columns - x) * outwards_x + (rows - y) * outwards_y, np.float32)
+
     def fingers(self, side: int) -> Points:
         """(2,) about where those of an unknown hand are."""
         of, bone = self.skeleton, FOREARMS[side]
@@ -137,15 +148,20 @@ class Limbs:
         """Estimators see the shoulder off the middle of the arm: what the arm turns about is moved there."""
         of, bone, part = self.skeleton, UPPER_ARMS[side], UPPER_ARM_PARTS[side]
         shoulder, elbow = self._ends(bone)
-        outwards = rotations(np.pi / 2) @ of.bone(bone) / of.length(bone)
-        if outwards @ (of.neck + of.spine / 2 - shoulder) > 0:
-            outwards = -outwards
+        outwards = self._outwards(side)
         usual = HALF_ARM * of.width_px
         reach = self._reach((shoulder, elbow), outwards, WIDEST_ARM, matte)
         reach = usual if reach is None else reach
         self.pivots[bone] = shoulder + max(reach - usual, 0) * outwards
         self.radius_px[part] = np.clip(reach, NARROWEST * of.width_px, usual)
         self.segments[part] = [(self.pivots[bone], elbow)]
+
+    def _outwards(self, side: int) -> Points:
+        """(2,) across an upper arm, away from the trunk, of length one."""
+        of, bone = self.skeleton, UPPER_ARMS[side]
+        across = rotations(np.pi / 2) @ of.bone(bone) / of.length(bone)
+        towards = of.neck + of.spine / 2 - self._ends(bone)[0]
+        return np.asarray(-across if across @ towards > 0 else across)
 
     def _add_forearm(self, side: int, matte: Float) -> None:
         of, bone, part = self.skeleton, FOREARMS[side], FOREARM_PARTS[side]

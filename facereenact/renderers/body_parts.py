@@ -1,8 +1,8 @@
 """Which pixels of a person belong to the trunk, to the upper arms, to the forearms with their hands.
 
-Each part spreads from what surely belongs to it, near its bones, over the person; colour edges, the background and
-the distance from its bones are steep ground, and a pixel belongs to the part that is nearest on that ground (geodesic
-segmentation; Criminisi, Sharp, Blake 2008).
+Each part spreads from what surely belongs to it, near its bones, over the person; colour edges, the background, the
+distance from its bones and, for a forearm with its hand, colours unlike those on the bones are steep ground, and a
+pixel belongs to the part that is nearest on that ground (geodesic segmentation; Criminisi, Sharp, Blake 2008).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import KDTree
 
 from facereenact.renderers.body_limbs import (
     FOREARM_PARTS,
@@ -22,6 +23,7 @@ from facereenact.renderers.body_limbs import (
     Segment,
     draw_lines,
 )
+from facereenact.renderers.body_skeleton import norm
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -31,6 +33,8 @@ WORK_PX = 320  # longest side of the picture in which parts spread
 OUTSIDE = 12.0  # how much farther a pixel of background is than one of the person
 FARTHEST = 20  # from the bones of a part, half widths; beyond it all is equally far
 SPIKE = 0.25  # half width of what is too thin to be part of an upper arm, half widths of the arm
+ARM_END = 1.4  # how far a covered upper arm reaches from its bone, half widths
+SHADE = 10.0  # how far colours of a forearm and a hand are from those on their bones
 ALIKE = 20.0  # way across a border that is none in colour
 SAMPLES = np.linspace(0.05, 0.95, 19)  # along a bone
 
@@ -56,13 +60,18 @@ def label_parts(image: Image, matte: Float, limbs: Limbs) -> tuple[Labels, tuple
     seeds = _seeds(limbs, size, scale)
     of_trunk = _way_from(seeds == TRUNK, colours, ground)
     right, left = (_uncover(seeds, of_trunk, part, limbs, scale) for part in UPPER_ARM_PARTS)
-    ways = [
-        _way_from(seeds == part, colours, ground + np.minimum(limbs.distance(part, size, scale), FARTHEST) ** 4)
-        for part in range(PART_COUNT)
-    ]
+    covered = dict(zip(UPPER_ARM_PARTS, (right, left), strict=True))
+    ways = []
+    for part in range(PART_COUNT):
+        away = limbs.distance(part, size, scale)
+        slope = np.minimum(away, FARTHEST) ** 4
+        if part in FOREARM_PARTS:
+            slope += np.maximum(_unlike(seeds == part, colours) - SHADE, 0)
+        way = _way_from(seeds == part, colours, ground + slope)
+        ways.append(np.where(away > ARM_END, np.inf, way) if covered.get(part) else way)
     labels = np.argmin(ways, axis=0).astype(np.int8)
-    for part, is_covered in zip(UPPER_ARM_PARTS, (right, left), strict=True):
-        if not is_covered:
+    for part in UPPER_ARM_PARTS:
+        if not covered[part]:
             _round_off(labels, person, of_trunk, part, SPIKE * scale * float(limbs.radius_px[part]))
     return labels, (right, left)
 
@@ -108,7 +117,9 @@ def _uncover(seeds: Labels, of_trunk: Float, part: int, limbs: Limbs, scale: flo
     like_trunk = (away < 0.5 * bare) & (SAMPLES > 0.2)
     if like_trunk.sum() < 4:
         return False
-    for row, column in zip(rows[like_trunk], columns[like_trunk], strict=True):
+    start, end = limbs.segments[part][0]
+    unsure = like_trunk | ((1 - SAMPLES) * norm(end - start) < limbs.radius_px[part])  # the elbow is the forearm's
+    for row, column in zip(rows[unsure], columns[unsure], strict=True):
         near = seeds[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
         near[near == part] = -1
     return True
@@ -134,6 +145,15 @@ def _round_off(labels: Labels, person: NDArray[np.bool_], of_trunk: Float, part:
         beside = trunk & (cv2.dilate(spike.astype(np.uint8), np.ones((3, 3))) > 0)
         if beside.any() and np.median(of_trunk[spike]) - np.median(of_trunk[beside]) < ALIKE:
             labels[spike] = TRUNK
+
+
+def _unlike(seeds: NDArray[np.bool_], colours: Float) -> Float:
+    """(height, width) how far the colour of each pixel is from the nearest of those of the seeds; 0 without seeds."""
+    if not seeds.any():
+        return np.zeros(seeds.shape, np.float32)
+    given = colours[seeds]
+    away, _ = KDTree(given[:: len(given) // 500 + 1]).query(colours)
+    return np.asarray(away, np.float32)
 
 
 def _pixels(line: Segment, scale: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -138,6 +138,8 @@ def lips_only(image: Image, portrait: Portrait) -> Image:
     patch = square(image, low, side_px)
     inside = polygon_coverage(opening - low, (side_px, side_px)) > 0.5
     rim, lips = (cv2.dilate(inside.astype(np.uint8), _disc(share * width_px)) > 0 for share in (0.08, 0.15))
+    if not (lips & ~rim).any():  # a mouth of a few pixels
+        return image
     lip_colours = patch[lips & ~rim].astype(np.float32)
     usual = np.median(lip_colours, axis=0)
     spread = np.median(np.abs(lip_colours - usual), axis=0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from body import PoseSequence
-from body.retargeting import Retargeter, find_similar_frame
+from body.retargeting import HEAD_SIDE, Retargeter, find_similar_frame
 from body.skeleton import ANKLES, FEET, HIPS, KNEES
 from body.types import LEFT_ANKLE, LEFT_SHOULDER, NECK, NOSE, RIGHT_ANKLE, RIGHT_SHOULDER
 from checkpoints.errors import InputError
@@ -109,7 +109,11 @@ def test_somebody_who_walks_far_stays_in_the_picture(x: float) -> None:
     for point in (NOSE, NECK):
         low, high = bounds(result, point, 0)
         assert low > -5 and high < source.size[0] + 5
-    assert np.ptp(result.points[:, NECK, 0]) > 250  # and still walks
+    assert np.ptp(result.points[:, NECK, 0]) > 200  # and still walks
+    aside = HEAD_SIDE * np.linalg.norm(result.points[:, NOSE] - result.points[:, NECK], axis=1)
+    for side in (-aside, aside):  # of the head
+        at = result.points[:, NOSE, 0] + side
+        assert at.min() > -5 and at.max() < source.size[0] + 5
 
 
 def test_somebody_who_comes_near_keeps_head_and_feet_in_the_picture() -> None:

@@ -124,6 +124,13 @@ def test_body_and_face_are_matched_by_time(tmp_path: Path, settings: dict[str, A
     assert 0.59 < said[0] < 0.69
 
 
+def test_of_drivers_as_long_as_each_other_the_face_gives_the_rate(tmp_path: Path) -> None:
+    """0.36 + 0.04 s and 0.32 + 0.08 s are the same, though not as floating-point numbers."""
+    words = people.speaking("as long", np.zeros(10))
+    result = made(tmp_path, body_driver=people.step_pose(), driver=words, end=0.4)
+    assert (result.frames, result.rate) == (10, 25)
+
+
 def test_the_body_driver_may_begin_elsewhere(tmp_path: Path) -> None:
     drivers: dict[str, Any] = {"body_driver": people.step_pose(), "driver": late_word(), "length_from": "mouth"}
     result = made(tmp_path, **drivers, body_start=0.4, start=0.2, end=0.5)

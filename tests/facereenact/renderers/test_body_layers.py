@@ -8,7 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
-from body.types import LEFT_ELBOW, LEFT_WRIST, NECK, RIGHT_ELBOW, RIGHT_HIP, RIGHT_KNEE, RIGHT_SHOULDER, RIGHT_WRIST
+from body.types import (
+    LEFT_ELBOW,
+    LEFT_SHOULDER,
+    LEFT_WRIST,
+    NECK,
+    RIGHT_ELBOW,
+    RIGHT_HIP,
+    RIGHT_KNEE,
+    RIGHT_SHOULDER,
+    RIGHT_WRIST,
+)
 from facereenact.renderers.body_background import fill_by_patches
 from facereenact.renderers.body_fill import fill_across
 from facereenact.renderers.body_layers import Sheet, cut_sheets, hands_hidden
@@ -18,8 +28,10 @@ from facereenact.renderers.body_mesh import BodyMesh
 from facereenact.renderers.body_parts import label_parts
 from facereenact.renderers.body_pose import pose_bones
 from facereenact.renderers.body_skeleton import CHEST, FOREARMS, HEAD, PELVIS, SHINS, UPPER_ARMS, Skeleton
-from tests.facereenact.renderers.drawn_person import SHIRT, SIZE, SKIN, Drawn, person, psnr_db, turned
+from tests.facereenact.renderers.drawn_person import SHIRT, SIZE, SKIN, WALL, Drawn, person, psnr_db, turned
 from tests.faces import astronaut
+
+SHADED = (150, 110, 85)  # skin in the shade of the trunk
 
 
 @cache
@@ -75,6 +87,44 @@ def test_a_covered_arm_goes_on_below_the_trunk_with_its_own_colour() -> None:
     row, column = np.array([142, 184]) - sheet.origin[::-1]
     assert sheet.rgba[row, column, 3] == 255
     np.testing.assert_allclose(sheet.rgba[row, column, :3], SKIN, atol=25)
+
+
+def test_an_arm_of_which_little_shows_goes_on_as_the_forearm_does_and_ends_round() -> None:
+    of = drawn(trunk_over_left_arm=True)
+    image, matte, points = of.image.copy(), of.matte.copy(), of.points.copy()
+    points[LEFT_ELBOW], points[LEFT_WRIST] = (194, 186), (240, 180)
+    elbow, shoulder = points[LEFT_ELBOW], points[LEFT_SHOULDER]
+    forearm = of.arms & (np.arange(SIZE[0]) > SIZE[0] / 2) & (np.arange(SIZE[1])[:, None] > 140)
+    image[forearm], matte[forearm] = WALL, 0
+    arm = np.zeros(matte.shape, np.uint8)
+    cv2.fillConvexPoly(arm, np.array([(188, 146), (199, 146), (205, 186), (180, 186)]), (1,))
+    image[(arm > 0) & (matte == 0)] = SHADED
+    matte[arm > 0] = 1
+    cv2.line(image, (194, 186), (240, 180), SKIN, 19)
+    cv2.line(matte, (194, 186), (240, 180), (1,), 19)
+    cut = cut_sheets(image, matte, Limbs(Skeleton(points, of.scores), matte))
+    sheet = next(sheet for sheet in cut if sheet.part == UPPER_ARM_PARTS[1])
+    for share in (0.6, 0.7, 0.8, 0.9, 1.0):
+        column, row = np.round(shoulder + share * (elbow - shoulder)).astype(int) - sheet.origin
+        assert sheet.rgba[row, column, 3] > 250
+        np.testing.assert_allclose(sheet.rgba[row, column, :3], SKIN, atol=25)
+    rows, columns = np.nonzero(sheet.rgba[..., 3] > 127)
+    away = np.column_stack([columns, rows]) + sheet.origin - elbow
+    assert np.hypot(*away[away @ (elbow - shoulder) > 0].T).max() < 14
+
+
+def test_what_lies_beside_a_hand_is_not_the_hand_s_where_its_colour_is_another() -> None:
+    of = person(right_wrist=(109, 182), forearm_px=20)
+    image = of.image.copy()
+    for x in range(126, 138, 4):
+        cv2.line(image, (x, 150), (x, 226), (230, 230, 250), 2)
+    pale = np.zeros(image.shape[:2], bool)
+    pale[170:205, 112:124] = np.abs(image[170:205, 112:124].astype(int) - SHIRT).max(axis=2) < 9
+    image[pale] = (180, 175, 140)
+    labels = label_parts(image, of.matte, limbs(of))[0]
+    beside = pale & (cv2.dilate(of.arms.astype(np.uint8), np.ones((7, 7))) == 0)
+    found = cv2.resize(labels.astype(np.uint8), SIZE, interpolation=cv2.INTER_NEAREST)[beside]
+    assert (found == TRUNK).mean() > 0.95
 
 
 def test_sheets_show_the_picture_as_it_is_and_together_all_of_the_person() -> None:
@@ -191,6 +241,15 @@ def test_a_hem_goes_on_across_a_limb() -> None:
     np.testing.assert_allclose(filled[:52], image[:52], atol=3)
     np.testing.assert_allclose(filled[68:], image[68:], atol=3)
     np.testing.assert_array_equal(fill_across(image, known, np.zeros_like(known), np.array([0.0, 30.0])), image)
+
+
+def test_outlines_do_not_darken_what_is_filled() -> None:
+    image = np.full((120, 100, 3), 200, np.uint8)
+    image[:, 10:50:8] = 20
+    known = np.zeros((120, 100), bool)
+    known[:, :50] = True
+    filled = fill_across(image, known, ~known, np.array([0.0, 30.0]))
+    np.testing.assert_allclose(filled[:, 80:], 200, atol=2)
 
 
 def test_a_dark_edge_fades_into_what_is_filled() -> None:

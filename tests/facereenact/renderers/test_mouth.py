@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
+import cv2
 import numpy as np
 import pytest
 
-from facereenact.renderers.mouth import ColourMatch, skin_colour
+from facereenact.renderers.mouth import ColourMatch, lips_only, skin_colour
+from facereenact.renderers.portrait import Portrait
 from tests.faces import astronaut, hopper
 
 SKIN = np.array([200.0, 150, 130])
@@ -51,3 +56,14 @@ def test_the_skin_of_a_face_at_the_border_is_known() -> None:
     image = np.full((50, 60, 3), (180, 140, 120), np.uint8)
     points = hopper().landmarks.points[0] * 0.5 - 100  # most of it outside
     np.testing.assert_array_equal(skin_colour(image, points), (180, 140, 120))
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.1, 0.15])
+def test_an_open_mouth_of_a_few_pixels_is_done_without_lips_to_measure(scale: float) -> None:
+    """Warnings count as errors here, also those about the mean of nothing."""
+    face = astronaut()
+    vertices = scale * face.mesh.vertices
+    small = cv2.resize(face.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    portrait = cast(Portrait, SimpleNamespace(mesh=SimpleNamespace(vertices=vertices)))
+    assert np.linalg.norm(vertices[13] - vertices[14]) > 0.05 * np.linalg.norm(vertices[291] - vertices[61])
+    assert lips_only(small, portrait).shape == small.shape
