@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from checkpoints.errors import InputError
 from checkpoints.installing import Checked, check, clear_staged, commit, stage
 from checkpoints.published import Checkpoint, PublishedFile, find
-from checkpoints.storage import Progress, changing, is_intact, read_record, require_room, silent
+from checkpoints.storage import Progress, changing, folder_of, is_intact, read_record, require_room, silent
 
 log = logging.getLogger(__name__)
 
@@ -35,21 +35,26 @@ def import_files(
     """
     entry = find(checkpoint)
     given = find_files(entry, [paths] if isinstance(paths, Path) else list(paths))
+    _require_all(entry, given, folder_of(entry, root))
+    checked = [check(file, path, progress=progress) for file, path in given.items()]
     with changing(entry, root) as folder:
-        record = read_record(folder)
-        missing = [
-            file
-            for file in entry.files
-            if file not in given and not file.optional and not is_intact(folder, file.stored_name, record)
-        ]
-        if missing:
-            raise InputError(f"{entry.name} also needs {', '.join(file.name for file in missing)}; give all together")
-        checked = [check(file, path, progress=progress) for file, path in given.items()]
         for each in checked:
             if each.file.sha256 and each.proof != "sha256":
                 log.warning("%s is not the published file, though its %s fit", each.path, each.proof)
         store(checked, folder, progress)
     return folder
+
+
+def _require_all(entry: Checkpoint, given: Container[PublishedFile], folder: Path) -> None:
+    """Raises InputError: a file is neither given nor there already."""
+    record = read_record(folder)
+    missing = [
+        file.name
+        for file in entry.files
+        if file not in given and not file.optional and not is_intact(folder, file.stored_name, record)
+    ]
+    if missing:
+        raise InputError(f"{entry.name} also needs {', '.join(missing)}; give all together")
 
 
 def store(checked: list[Checked], folder: Path, progress: Progress) -> None:

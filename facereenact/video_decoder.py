@@ -60,11 +60,11 @@ class VideoFile:
             self._has_pts = first.pts is not None and container.format.name != "avi"
             self._origin_pts = stream_start(stream, first.pts)
             self.broken_s = missing_samples_s(container, stream, self._origin_pts)
-            self._stored_size = reduced_size(square_pixel_size(first, stream), longest_px)
+            self._picture_size = reduced_size(square_pixel_size(first, stream), longest_px)
             self.duration_s = duration_s(container, stream, self._origin_pts * self.tick_s)
             self.frame_count = frame_count(stream, self.duration_s)
         self._orientation = Orientation.of(first)
-        self.size = self._orientation.size(self._stored_size)
+        self.size = self._orientation.size(self._picture_size)
 
     def pictures(self, start_s: float, end_s: float) -> Iterator[Picture]:
         """Pictures from a keyframe before `start_s`, or from the start, to the first one at or after `end_s`.
@@ -131,7 +131,7 @@ class VideoFile:
             yield Picture(time_s, (frame.duration or 0) * self.tick_s or step_s, self._converter(frame))
 
     def _converter(self, frame: VideoFrame) -> Callable[[], NDArray[np.uint8]]:
-        return lambda: self._orientation.apply(_to_rgb(frame, self._stored_size))
+        return lambda: self._orientation.apply(_to_rgb(frame, self._picture_size))
 
     def _seconds(self, pts: int) -> float:
         # Rounded once, at the end: frame k of 29.97 is exactly float(Fraction(k * 1001, 30000)).
