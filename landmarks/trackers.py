@@ -33,7 +33,7 @@ class FacesTracker(Protocol):
     name: str
 
     def reset(self) -> None:
-        """Forget everything seen."""
+        """Forget everything seen, and give back what was held for it."""
 
     def close(self) -> None:
         """Give back what it holds; `reset` makes it usable again."""

@@ -127,7 +127,6 @@ class Shot:
         zoom: NDArray[np.float64],  # (2,), of the video's pixels (x, y) in those of the frames that are tracked
         trackers: Trackers,
     ) -> None:
-        trackers.tracker.close()  # `reset` alone may keep the graphs of the shot before: 30 MB each
         trackers.tracker.reset()
         self._number, self._first_frame, self._start_s = number, first_frame, start_s
         self._last_frame_s = float(1 / video.rate)
