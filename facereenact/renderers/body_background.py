@@ -24,6 +24,7 @@ FINEST_PX = 256  # longest side of the picture in which patches are compared; th
 COARSEST_PX = 32
 CERTAIN = 1.3  # how much more a patch counts than one that is a pixel farther from what is known
 BAND = 0.1  # how far up or down a match may lie, of the height: floors, tables and skies stay in their places
+BESIDE = 4  # how much nearer what is known beside a pixel counts than what is above or below
 MOST_LACKING = 16  # of 255; more is another texture rather than another light
 ROUNDS = 4  # at each size
 
@@ -51,8 +52,8 @@ def fill_by_patches(image: Image, unknown: NDArray[np.bool_]) -> Image:
         deep = cv2.distanceTransform(gap.astype(np.uint8), cv2.DIST_L2, 5)
         trust = (CERTAIN**-deep).astype(np.float32)
         if matches is None:
-            current = _nearest_beside(small, gap)
-            matches = _random_matches(usable)
+            matches, known = _nearest(usable), _nearest(~gap)
+            current = small[known[..., 0], known[..., 1]]
         else:
             matches = _enlarged(matches, usable)
             current = _average(small, gap, touched, matches, trust)
@@ -65,11 +66,13 @@ def fill_by_patches(image: Image, unknown: NDArray[np.bool_]) -> Image:
     return np.where(unknown[..., None], filled, image)
 
 
-def _nearest_beside(picture: Float, gap: NDArray[np.bool_]) -> Float:
-    """The gap filled with the nearest colours in the same row, then with whatever is nearest."""
-    stretched = np.repeat(gap, 8, axis=0)  # so that up and down is farther
-    nearest = ndimage.distance_transform_edt(stretched, return_distances=False, return_indices=True)[:, ::8]
-    return picture[nearest[0] // 8, nearest[1]]
+def _nearest(known: NDArray[np.bool_]) -> Ints:
+    """(height, width, 2) row and column of the nearest that is known: rather beside, in rows that have any."""
+    plain, beside = (
+        ndimage.distance_transform_edt(~known, (far, 1), return_distances=False, return_indices=True)
+        for far in (1, BESIDE)
+    )
+    return np.where(known.any(axis=1)[:, None], beside, plain).transpose(1, 2, 0).astype(np.int32)
 
 
 def _usable(gap: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -80,22 +83,8 @@ def _usable(gap: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return usable & inside
 
 
-def _random_matches(usable: NDArray[np.bool_]) -> Ints:
-    """(height, width, 2) row and column of a usable patch for every pixel, from about its row where there is one."""
-    height, width = usable.shape
-    places = np.argwhere(usable)
-    chance = np.random.default_rng(0).random((height, width))
-    matches = np.empty((height, width, 2), np.int32)
-    for row in range(height):
-        first, last = np.searchsorted(places[:, 0], (row - BAND * height, row + BAND * height + 1))
-        if first == last:
-            first, last = 0, len(places)
-        matches[row] = places[first + (chance[row] * (last - first)).astype(int)]
-    return matches
-
-
 def _enlarged(matches: Ints, usable: NDArray[np.bool_]) -> Ints:
-    """The matches of a smaller picture for a larger one."""
+    """The matches of a smaller picture for a larger one; where they are not usable, the nearest that are."""
     height, width = usable.shape
     rows, columns = np.indices(usable.shape)
     small = (rows * matches.shape[0] // height, columns * matches.shape[1] // width)
@@ -104,8 +93,7 @@ def _enlarged(matches: Ints, usable: NDArray[np.bool_]) -> Ints:
     offset = (matches[small] - np.stack(small, axis=2)) * ratio
     found = np.round(np.stack([rows, columns], axis=2) + offset).astype(int)
     found = np.clip(found, 0, (height - 1, width - 1))
-    fits = usable[found[..., 0], found[..., 1]] & (np.abs(found[..., 0] - rows) <= BAND * height)
-    return np.where(fits[..., None], found, _random_matches(usable)).astype(np.int32)
+    return _nearest(usable)[found[..., 0], found[..., 1]]
 
 
 def _lacking(picture: Float, gap: NDArray[np.bool_], touched: NDArray[np.bool_], matches: Ints) -> Float:

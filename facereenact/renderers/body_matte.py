@@ -20,6 +20,7 @@ GAP_LEVELS = 8  # of 255, by which a pixel off the bones differs from the backgr
 # Lengths in shoulder widths.
 LIMB, HEAD = 0.2, 0.8  # widths around bones, around the line from neck to nose, that are no background
 HAIR, FRINGE = 0.15, 0.02  # how far loose hair, and bright edges elsewhere, may lie from the outline
+FAINTEST, GRAINS = 16, 6  # how much hair differs at least from what is behind, of 255, and in grains of the picture
 LOOSE = 0.03  # size of the largest piece of hair that nothing visible holds
 RIM = 0.02  # what a matte misses
 
@@ -59,7 +60,9 @@ def estimate_matte(image: Image, skeleton: Skeleton) -> Float:
     reach = skeleton.width_px * np.clip(HAIR * (3 - from_head), FRINGE, HAIR)
     behind = fill_behind(image, away < reach, 0.4 * skeleton.width_px)
     differs = np.abs(image.astype(np.float32) - behind).max(axis=2)
-    hair = _hair(differs, np.clip(2 - 2 * away / reach, 0, 1), rough, round(HAIR * skeleton.width_px) | 1)
+    near = np.clip(2 - 2 * away / reach, 0, 1)
+    least = max(FAINTEST, GRAINS * _grain(image, near == 0))
+    hair = _hair(differs, least, near, rough, round(HAIR * skeleton.width_px) | 1)
     # What looks like the background belongs to it as far as the matte is in doubt.
     doubt = np.clip(4 * (1 - matte), 0, 1)
     matte = np.maximum(matte * (1 - doubt * (1 - np.clip((differs - 4) / 16, 0, 1))), hair).astype(np.float32)
@@ -118,15 +121,23 @@ def _by_colour(image: Image, rough: Float, skeleton: Skeleton, scale: float) -> 
     return (person * known[pieces]).astype(np.float32)
 
 
-def _hair(differs: Float, near: Float, rough: Float, window_px: int) -> Float:
+def _grain(image: Image, where: Mask) -> float:
+    """The median difference of pixels from the colour around them, of 255: grain of film, noise, compression."""
+    if not where.any():
+        return 0.0
+    picture = image.astype(np.float32)
+    return float(np.median(np.abs(picture - cv2.GaussianBlur(picture, (0, 0), 2)).max(axis=2)[where]))
+
+
+def _hair(differs: Float, least: float, near: Float, rough: Float, window_px: int) -> Float:
     """(height, width) what differs from the background near the person; whole areas only where the rough matte agrees.
 
     Other areas that differ are background that was filled in wrongly.
     """
     band, window = (near > 0).astype(np.float32), (window_px, window_px)
-    crowded = cv2.blur(band * (differs > 20), window) / np.maximum(cv2.blur(band, window), 1e-3)
+    crowded = cv2.blur(band * (differs > least + 4), window) / np.maximum(cv2.blur(band, window), 1e-3)
     trust = np.maximum(np.clip(2.2 - 4 * crowded, 0, 1), np.clip((rough - 0.3) / 0.4, 0, 1))
-    return np.asarray(near * trust * np.clip((differs - 16) / 30, 0, 1), np.float32)
+    return np.asarray(near * trust * np.clip((differs - least) / 30, 0, 1), np.float32)
 
 
 def _attached(matte: Float, skeleton: Skeleton) -> Float:

@@ -19,17 +19,14 @@ from body.types import (
     RIGHT_SHOULDER,
     RIGHT_WRIST,
 )
-from facereenact.renderers.body_background import fill_by_patches
 from facereenact.renderers.body_fill import fill_across
 from facereenact.renderers.body_layers import Sheet, cut_sheets, hands_hidden
 from facereenact.renderers.body_limbs import FOREARM_PARTS, TRUNK, UPPER_ARM_PARTS, Limbs
-from facereenact.renderers.body_matte import estimate_matte, separate
 from facereenact.renderers.body_mesh import BodyMesh
 from facereenact.renderers.body_parts import label_parts
 from facereenact.renderers.body_pose import pose_bones
 from facereenact.renderers.body_skeleton import CHEST, FOREARMS, HEAD, PELVIS, SHINS, UPPER_ARMS, Skeleton
-from tests.facereenact.renderers.drawn_person import SHIRT, SIZE, SKIN, WALL, Drawn, person, psnr_db, turned
-from tests.faces import astronaut
+from tests.facereenact.renderers.drawn_person import SHIRT, SIZE, SKIN, WALL, Drawn, person, turned
 
 SHADED = (150, 110, 85)  # skin in the shade of the trunk
 
@@ -219,17 +216,6 @@ def test_bending_keeps_the_thickness_of_an_arm_and_turns_no_triangle_over() -> N
             assert np.median(after / before) == pytest.approx(1, abs=0.05)
 
 
-def test_a_gap_is_filled_with_the_texture_around() -> None:
-    rows = np.arange(160)[:, None, None]
-    image = np.broadcast_to(120 + 80 * np.sin(rows / 4) * (rows > 80), (160, 200, 3)).astype(np.uint8)
-    unknown = np.zeros((160, 200), bool)
-    unknown[30:150, 80:120] = True
-    hidden = np.where(unknown[..., None], 0, image).astype(np.uint8)
-    filled = fill_by_patches(hidden, unknown)
-    np.testing.assert_array_equal(filled[~unknown], image[~unknown])
-    assert np.abs(filled.astype(int) - image)[unknown].mean() < 12
-
-
 def test_a_hem_goes_on_across_a_limb() -> None:
     image = np.full((120, 80, 3), 200, np.uint8)
     image[:60] = SHIRT
@@ -260,35 +246,3 @@ def test_a_dark_edge_fades_into_what_is_filled() -> None:
     row = fill_across(image, known, ~known, np.array([0.0, 30.0]))[60, 50:, 0].astype(int)
     assert row[0] < row[20:].min() - 15
     assert np.diff(row[:10]).min() >= -1
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_nothing_or_everything_unknown_fills_something(share: float) -> None:
-    image = np.full((60, 40, 3), 90, np.uint8)
-    filled = fill_by_patches(image, np.full((60, 40), bool(share)))
-    assert filled.shape == image.shape
-    assert share or (filled == image).all()
-
-
-def test_the_background_shines_through_no_more_and_the_person_leaves_no_ghost() -> None:
-    soft = cv2.GaussianBlur(drawn().matte, (0, 0), 1.5)
-    wall = np.full_like(drawn().image, 190)
-    blended = (wall + soft[..., None] * (np.array(SHIRT) - wall)).astype(np.uint8)
-    behind, own = separate(blended, soft, Skeleton(drawn().points, drawn().scores))
-    assert np.abs(behind.astype(int) - 190).max() <= 3
-    np.testing.assert_allclose(own[soft > 0.6], np.broadcast_to(SHIRT, own[soft > 0.6].shape), atol=8)
-    again = behind + soft[..., None] * (own.astype(float) - behind)
-    assert psnr_db(again.astype(np.uint8), blended, soft > 0.5) > 40
-
-
-def test_a_matte_is_estimated_from_the_picture() -> None:
-    image = np.array(astronaut().image)
-    points, scores = np.zeros((134, 2)), np.zeros(134)
-    places = {0: (222, 130), 1: (220, 215), 2: (120, 250), 5: (300, 270), 14: (205, 105), 15: (245, 105)}
-    for point, place in places.items():
-        points[point], scores[point] = place, 1
-    matte = estimate_matte(image, Skeleton(points, scores))
-    assert matte.shape == image.shape[:2]
-    assert all(matte[y, x] > 0.95 for x, y in places.values())
-    assert matte[40:100, 400:460].max() < 0.05  # the shuttle's wall
-    assert 0.2 < matte.mean() < 0.6

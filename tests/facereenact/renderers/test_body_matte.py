@@ -1,0 +1,84 @@
+"""The person cut out of the picture, and what is behind filled in."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from facereenact.renderers.body_background import fill_by_patches
+from facereenact.renderers.body_matte import estimate_matte, separate
+from facereenact.renderers.body_skeleton import Skeleton
+from tests.facereenact.renderers.drawn_person import SHIRT, person, psnr_db
+from tests.faces import astronaut
+
+
+def test_a_gap_is_filled_with_the_texture_around() -> None:
+    rows = np.arange(160)[:, None, None]
+    image = np.broadcast_to(120 + 80 * np.sin(rows / 4) * (rows > 80), (160, 200, 3)).astype(np.uint8)
+    unknown = np.zeros((160, 200), bool)
+    unknown[30:150, 80:120] = True
+    hidden = np.where(unknown[..., None], 0, image).astype(np.uint8)
+    filled = fill_by_patches(hidden, unknown)
+    np.testing.assert_array_equal(filled[~unknown], image[~unknown])
+    assert np.abs(filled.astype(int) - image)[unknown].mean() < 12
+
+
+def test_what_is_cut_off_goes_on_downwards_with_what_is_nearest() -> None:
+    image = np.full((160, 200, 3), (70, 120, 200), np.uint8)
+    image[:, :60] = (150, 30, 30)
+    unknown = np.zeros((160, 200), bool)
+    unknown[60:, 20:] = unknown[90:] = True
+    filled = fill_by_patches(np.where(unknown[..., None], 0, image).astype(np.uint8), unknown)
+    np.testing.assert_allclose(filled[90:, :40], image[90:, :40], atol=20)
+    np.testing.assert_allclose(filled[60:150, 140:], image[60:150, 140:], atol=20)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_nothing_or_everything_unknown_fills_something(share: float) -> None:
+    image = np.full((60, 40, 3), 90, np.uint8)
+    filled = fill_by_patches(image, np.full((60, 40), bool(share)))
+    assert filled.shape == image.shape
+    assert share or (filled == image).all()
+
+
+def test_the_background_shines_through_no_more_and_the_person_leaves_no_ghost() -> None:
+    drawn = person()
+    soft = cv2.GaussianBlur(drawn.matte, (0, 0), 1.5)
+    wall = np.full_like(drawn.image, 190)
+    blended = (wall + soft[..., None] * (np.array(SHIRT) - wall)).astype(np.uint8)
+    behind, own = separate(blended, soft, Skeleton(drawn.points, drawn.scores))
+    assert np.abs(behind.astype(int) - 190).max() <= 3
+    np.testing.assert_allclose(own[soft > 0.6], np.broadcast_to(SHIRT, own[soft > 0.6].shape), atol=8)
+    again = behind + soft[..., None] * (own.astype(float) - behind)
+    assert psnr_db(again.astype(np.uint8), blended, soft > 0.5) > 40
+
+
+PLACES = {0: (222, 130), 1: (220, 215), 2: (120, 250), 5: (300, 270), 14: (205, 105), 15: (245, 105)}
+
+
+def photograph() -> tuple[NDArray[np.uint8], Skeleton]:
+    """A woman before a wall and a flag, and her bones."""
+    points, scores = np.zeros((134, 2)), np.zeros(134)
+    for point, place in PLACES.items():
+        points[point], scores[point] = place, 1
+    return np.array(astronaut().image), Skeleton(points, scores)
+
+
+def test_a_matte_is_estimated_from_the_picture() -> None:
+    matte = estimate_matte(*photograph())
+    assert matte.shape == (512, 512)
+    assert all(matte[y, x] > 0.95 for x, y in PLACES.values())
+    assert matte[40:100, 400:460].max() < 0.05  # the shuttle's wall
+    assert 0.2 < matte.mean() < 0.6
+
+
+def test_grain_is_no_hair() -> None:
+    image, skeleton = photograph()
+    grain = np.random.default_rng(0).normal(0, 9, image.shape)
+    clean, grainy = (
+        estimate_matte(np.clip(image + share * grain, 0, 255).astype(np.uint8), skeleton) for share in (0, 1)
+    )
+    around = cv2.dilate((clean > 0.05).astype(np.uint8), np.ones((9, 9))) == 0
+    assert (grainy[around] > 0.05).mean() < 0.02
