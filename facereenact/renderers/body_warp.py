@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from body.types import LEFT_ELBOW, RIGHT_ELBOW
 from facereenact.errors import InputError
 from facereenact.renderers.body_layers import BEYOND, cut_sheets, hands_hidden
 from facereenact.renderers.body_limbs import TRUNK, Limbs
@@ -58,7 +59,8 @@ class BodyWarp:
     """
 
     def __init__(self, image: Image, points: Array, scores: Array, *, matte: NDArray[np.float32] | None = None) -> None:
-        skeleton = Skeleton(points, scores)
+        size = (image.shape[1], image.shape[0])
+        skeleton = Skeleton(points, _without_cut_off_arms(points, scores, size))
         if matte is None:
             matte = estimate_matte(image, skeleton)
         self._behind, own = separate(image, matte, skeleton)
@@ -68,7 +70,7 @@ class BodyWarp:
         sheets = cut_sheets(own, matte, self._limbs)
         if TRUNK not in (sheet.part for sheet in sheets):
             raise InputError("the person cannot be told from the background: take a source picture with a plainer one")
-        self._still_arms = hands_hidden(sheets, self._limbs, (image.shape[1], image.shape[0]))
+        self._still_arms = hands_hidden(sheets, self._limbs, size)
         self._mesh = BodyMesh(sheets, self._limbs, step_px=step_px)
         self._hem = self._lower_end(matte)
 
@@ -109,6 +111,15 @@ class BodyWarp:
         row = y[y <= end].max()
         inside = (y == row) & (x > columns[0]) & (x < columns[-1])
         return np.asarray(np.flatnonzero(inside) + trunk.vertices.start)
+
+
+def _without_cut_off_arms(points: Array, scores: Array, size: tuple[int, int]) -> Array:
+    """The scores, 0 for elbows beyond the border: what the picture shows of such an arm is too little to swing it."""
+    elbows = np.array([RIGHT_ELBOW, LEFT_ELBOW])
+    beyond = ((points[elbows] < 0) | (points[elbows] > size)).any(axis=1)
+    known = np.array(scores, np.float64)
+    known[elbows[beyond]] = 0
+    return known
 
 
 def _with_head(mesh: SheetMesh, head: HeadPicture) -> SheetMesh:

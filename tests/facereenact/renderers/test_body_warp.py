@@ -181,6 +181,15 @@ def test_a_person_without_known_arms_moves_as_one() -> None:
     assert psnr_db(result, np.roll(drawn().image, 10, axis=1), core) > 40
 
 
+def test_an_arm_that_the_border_cuts_off_above_the_elbow_stays_with_the_trunk() -> None:
+    elbow = int(drawn().points[[RIGHT_ELBOW, LEFT_ELBOW], 1].min())
+    for height, moves in ((elbow - 10, False), (400, True)):
+        of = drawn(height)
+        swung = turned(of.points, RIGHT_SHOULDER, [RIGHT_ELBOW, RIGHT_WRIST], 40)
+        results = [rendered(renderer(height), points, of.scores) for points in (of.points, swung)]
+        assert (results[0] != results[1]).any() == moves
+
+
 def test_landmarks_in_place_keep_turn_and_expression_alone() -> None:
     face = hopper().landmarks
     still = acted(face, turn_deg=(6, -14, 0), jaw=0.1, lids=(0.4, 1))
