@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +15,8 @@ from numpy.typing import NDArray
 from body.people import Identities, Person, PersonChoice, PersonNotFoundError, choose_person
 from body.types import POINT_COUNT, PoseSequence
 from checkpoints.errors import InputError
+
+Image = NDArray[np.uint8]
 
 PATIENCE = 25  # frames out of sight after which the next newcomer is followed instead
 
@@ -29,13 +34,21 @@ class Estimator(Protocol):
     def close(self) -> None:
         """Give back what it holds; `reset` makes it usable again."""
 
-    def __call__(self, image: NDArray[np.uint8]) -> list[Person]:
+    @abstractmethod
+    def begin(self, image: Image) -> Callable[[], list[Person]]:
+        """Look at the next frame, RGB uint8 (height, width, 3); what is returned does the rest of the work.
+
+        It gives the people in the frame, in any order. It may run in another thread while the next frame is begun, but
+        after that of the frame before.
+        """
+
+    def __call__(self, image: Image) -> list[Person]:
         """The people in the next frame, RGB uint8 (height, width, 3), in any order."""
-        ...
+        return self.begin(image)()
 
 
 def track(
-    frames: Iterable[tuple[NDArray[np.uint8], float]], estimator: Estimator, *, person: PersonChoice = "largest"
+    frames: Iterable[tuple[Image, float]], estimator: Estimator, *, person: PersonChoice = "largest"
 ) -> PoseSequence:
     """One person's points in every frame of a video; frames without the person are zero and marked.
 
@@ -50,9 +63,10 @@ def track(
     """
     estimator.reset()
     follower, builder = Follower(person), None
-    for image, timestamp_s in frames:
-        builder = builder or SequenceBuilder((image.shape[1], image.shape[0]), estimator.name)
-        builder.add(follower(estimator(image), image), timestamp_s)
+    with closing(_with_people(frames, estimator)) as seen:
+        for image, timestamp_s, people in seen:
+            builder = builder or SequenceBuilder((image.shape[1], image.shape[0]), estimator.name)
+            builder.add(follower(people, image), timestamp_s)
     if builder is None:
         raise InputError("the video has no frames")
     if isinstance(person, int) and 0 < follower.most_people <= person:
@@ -62,6 +76,21 @@ def track(
     if follower.most_people > 1 and person == "largest":
         log.warning("up to %d people are in view; the largest one is followed", follower.most_people)
     return builder.build()
+
+
+def _with_people(
+    frames: Iterable[tuple[Image, float]], estimator: Estimator
+) -> Generator[tuple[Image, float, list[Person]]]:
+    """The same frames with the people in them; the work on one ends while that on the next begins."""
+    with ThreadPoolExecutor(1, thread_name_prefix="people") as thread:
+        before: tuple[Image, float, Future[list[Person]]] | None = None
+        for image, timestamp_s in frames:
+            rest = estimator.begin(image)
+            if before is not None:
+                yield before[0], before[1], before[2].result()
+            before = image, timestamp_s, thread.submit(rest)
+        if before is not None:
+            yield before[0], before[1], before[2].result()
 
 
 class Follower:
@@ -75,7 +104,7 @@ class Follower:
         self._frames_lost = 0
         self.most_people = 0  # at once
 
-    def __call__(self, people: list[Person], image: NDArray[np.uint8]) -> Person | None:
+    def __call__(self, people: list[Person], image: Image) -> Person | None:
         """The one who is followed among the people of the next frame, RGB, or None where not seen."""
         self.most_people = max(self.most_people, len(people))
         numbers = self._identities.numbers(people, image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from body.mediapipe.graphs import Image, Points, Region
 from body.mediapipe.hands import Hand, HandFinder
 from body.mediapipe.people import PeopleDetector, Pose, PoseNetwork
 from body.people import Person, distance
+from body.tracking import Estimator
 from body.types import (
     BODY,
     FACE,
@@ -99,7 +101,7 @@ class _Followed:
     arms: tuple[_Arm, _Arm]  # left, right
 
 
-class MediaPipeEstimator:
+class MediaPipeEstimator(Estimator):
     """Finds people, their hands and faces; it remembers where they were, which makes it steady and fast."""
 
     name = NAME
@@ -125,8 +127,8 @@ class MediaPipeEstimator:
             self._hands.close()
         self._detectors, self._hands = [], None
 
-    def __call__(self, image: Image) -> list[Person]:
-        """The people in the next frame, RGB uint8 (height, width, 3), at most five."""
+    def begin(self, image: Image) -> Callable[[], list[Person]]:
+        """Find at most five people in the next frame, RGB uint8 (height, width, 3); the rest finds their hands."""
         image = np.ascontiguousarray(image)
         self._detectors = self._detectors or [PeopleDetector(confidence=each) for each in CONFIDENCES]
         self._hands = self._hands or HandFinder()
@@ -134,7 +136,8 @@ class MediaPipeEstimator:
         if not self._followed or self._frame % LOOK_AROUND == 0 or self._frame < self._search_until:
             self._add_newcomers(image)
         self._frame += 1
-        return [_with_hands(image, each, self._hands) for each in self._followed]
+        followed, finder = list(self._followed), self._hands
+        return lambda: [_with_hands(image, each, finder) for each in followed]
 
     def _look_again(self, image: Image) -> None:
         """Keep those who were in view and still are."""

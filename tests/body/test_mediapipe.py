@@ -116,6 +116,14 @@ def test_a_person_who_moves_is_followed(estimator: MediaPipeEstimator) -> None:
     np.testing.assert_allclose(np.diff(sequence.points[:, NOSE, 0]), 6, atol=3)
 
 
+def test_a_video_is_tracked_as_picture_by_picture(estimator: MediaPipeEstimator) -> None:
+    """Though the hands of one frame are looked for while the next is looked at."""
+    frames = [np.roll(astronaut(), 4 * index, axis=1) for index in range(8)]
+    single = np.stack([estimator(frame)[0].points for frame in frames])
+    sequence = track([(frame, index / 25) for index, frame in enumerate(frames)], estimator)
+    np.testing.assert_array_equal(sequence.points, single)
+
+
 def test_two_people_are_told_apart(estimator: MediaPipeEstimator) -> None:
     for index, low, high in ((0, 0, 512), (1, 512, 1024)):
         frames = [(shifted(pair(), 4 * step), step / 25) for step in range(4)]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from threading import Event
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from body.people import Identities, Person, PersonNotFoundError, choose_person, distance
-from body.tracking import PATIENCE, Follower, track
+from body.tracking import PATIENCE, Estimator, Follower, track
 from body.types import LEFT_SHOULDER, RIGHT_SHOULDER
 from checkpoints.errors import InputError
 from tests.body.figures import figure
@@ -39,7 +41,7 @@ def picture(*clothed: tuple[Person, tuple[int, int, int]]) -> Image:
 GREY = picture()
 
 
-class Staged:
+class Staged(Estimator):
     """An estimator that sees what it is told."""
 
     name = "staged"
@@ -51,8 +53,9 @@ class Staged:
 
     def close(self) -> None: ...
 
-    def __call__(self, image: Image) -> list[Person]:
-        return next(self._frames)
+    def begin(self, image: Image) -> Callable[[], list[Person]]:
+        people = next(self._frames)
+        return lambda: people
 
 
 def staged(*frames: list[Person]) -> tuple[list[tuple[Image, float]], Staged]:
@@ -176,3 +179,40 @@ def test_nobody_no_frame_and_too_few_people_are_errors() -> None:
         track(*staged())
     with pytest.raises(PersonNotFoundError, match="no person 2: at most 1 in view"):
         track(*staged([person(100)], []), person=2)
+
+
+class Slow(Estimator):
+    """Ends the work on a frame only when the next is begun; fails at one."""
+
+    name = "slow"
+
+    def __init__(self, frames: int, failing: int | None = None) -> None:
+        self._begun = [Event() for _ in range(frames)]
+        self._failing, self.ended = failing, 0
+
+    def reset(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def begin(self, image: Image) -> Callable[[], list[Person]]:
+        number = sum(each.is_set() for each in self._begun)
+        self._begun[number].set()
+        return lambda: self._rest(number)
+
+    def _rest(self, number: int) -> list[Person]:
+        if number == self._failing:
+            raise ValueError("spoilt")
+        assert all(each.wait(10) for each in self._begun[number + 1 : number + 2]), "the next frame has to wait"
+        assert number == self.ended
+        self.ended += 1
+        return [person(10.0 * number)]
+
+
+def test_a_frame_is_begun_while_the_one_before_ends_and_all_keep_their_order() -> None:
+    sequence = track([(GREY, index / 25) for index in range(5)], Slow(5))
+    np.testing.assert_allclose(np.diff(sequence.points[:, RIGHT_SHOULDER, 0]), 10, atol=1e-3)
+
+
+def test_an_error_in_the_rest_of_the_work_ends_the_tracking() -> None:
+    with pytest.raises(ValueError, match="spoilt"):
+        track([(GREY, index / 25) for index in range(5)], Slow(5, failing=2))
