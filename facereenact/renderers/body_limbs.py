@@ -74,16 +74,17 @@ class Limbs:
                 cv2.fillConvexPoly(mask, cv2.convexHull(hand), (0,))
         return mask > 0
 
-    def outwards(self, side: int, size: tuple[int, int]) -> Float:
-        """(height, width) how far each pixel lies from the line of an upper arm, away from the trunk, pixels.
+    def outwards(self, side: int, size: tuple[int, int], scale: float = 1.0) -> Float:
+        """(height, width) how far each pixel lies from the line of an upper arm, away from the trunk, source pixels.
 
         Args:
             side: 0 right, 1 left.
             size: width, height of the map.
+            scale: of the map in terms of the source.
         """
         (x, y), (outwards_x, outwards_y) = self.pivots[UPPER_ARMS[side]], self._outwards(side)
         rows, columns = np.ogrid[: size[1], : size[0]]
-        return np.asarray((columns - x) * outwards_x + (rows - y) * outwards_y, np.float32)
+        return np.asarray((columns / scale - x) * outwards_x + (rows / scale - y) * outwards_y, np.float32)
 
     def fingers(self, side: int) -> Points:
         """(2,) about where those of an unknown hand are."""

@@ -14,6 +14,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 
+from facereenact.renderers.body_borders import settle_border
 from facereenact.renderers.body_limbs import (
     FOREARM_PARTS,
     PART_COUNT,
@@ -32,10 +33,9 @@ Labels = NDArray[np.int8]
 WORK_PX = 320  # longest side of the picture in which parts spread
 OUTSIDE = 12.0  # how much farther a pixel of background is than one of the person
 FARTHEST = 20  # from the bones of a part, half widths; beyond it all is equally far
-SPIKE = 0.25  # half width of what is too thin to be part of an upper arm, half widths of the arm
+MOVABLE = 0.3  # how far the border of an upper arm that lies on the trunk is uncertain, half widths of the arm
 ARM_END = 1.4  # how far a covered upper arm reaches from its bone, half widths
 SHADE = 10.0  # how far colours of a forearm and a hand are from those on their bones
-ALIKE = 20.0  # way across a border that is none in colour
 SAMPLES = np.linspace(0.05, 0.95, 19)  # along a bone
 
 
@@ -70,9 +70,16 @@ def label_parts(image: Image, matte: Float, limbs: Limbs) -> tuple[Labels, tuple
         way = _way_from(seeds == part, colours, ground + slope)
         ways.append(np.where(away > ARM_END, np.inf, way) if covered.get(part) else way)
     labels = np.argmin(ways, axis=0).astype(np.int8)
-    for part in UPPER_ARM_PARTS:
-        if not covered[part]:
-            _round_off(labels, person, of_trunk, part, SPIKE * scale * float(limbs.radius_px[part]))
+    for side, part in enumerate(UPPER_ARM_PARTS):
+        if limbs.segments[part] and not covered[part]:
+            arm, trunk = settle_border(
+                (labels == part) & person,
+                (labels == TRUNK) & person,
+                colours,
+                reach_px=MOVABLE * scale * float(limbs.radius_px[part]),
+                where=limbs.outwards(side, size, scale) < 0,
+            )
+            labels[arm], labels[trunk] = part, TRUNK
     return labels, (right, left)
 
 
@@ -123,28 +130,6 @@ def _uncover(seeds: Labels, of_trunk: Float, part: int, limbs: Limbs, scale: flo
         near = seeds[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
         near[near == part] = -1
     return True
-
-
-def _round_off(labels: Labels, person: NDArray[np.bool_], of_trunk: Float, part: int, radius: float) -> None:
-    """Give spikes of an arm along a trunk of the same colour to the trunk, in place.
-
-    Args:
-        labels: (height, width) parts.
-        person: (height, width) what belongs to the person.
-        of_trunk: (height, width) way from the trunk.
-        part: the arm's.
-        radius: half width of what is too thin.
-    """
-    width = 2 * round(radius) + 1
-    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    arm = ((labels == part) & person).astype(np.uint8)
-    count, pieces = cv2.connectedComponents(arm & ~cv2.morphologyEx(arm, cv2.MORPH_OPEN, brush))
-    trunk = (labels == TRUNK) & person
-    for piece in range(1, count):
-        spike = pieces == piece
-        beside = trunk & (cv2.dilate(spike.astype(np.uint8), np.ones((3, 3))) > 0)
-        if beside.any() and np.median(of_trunk[spike]) - np.median(of_trunk[beside]) < ALIKE:
-            labels[spike] = TRUNK
 
 
 def _unlike(seeds: NDArray[np.bool_], colours: Float) -> Float:

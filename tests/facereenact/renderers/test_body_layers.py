@@ -63,15 +63,6 @@ def test_every_pixel_goes_to_the_part_whose_bone_it_is_near() -> None:
     assert covered == (False, False)
 
 
-def test_a_spike_of_a_sleeve_along_the_trunk_goes_to_the_trunk() -> None:
-    image = drawn().image.copy()
-    cv2.line(image, (100, 146), (109, 186), SHIRT, 3)
-    matte = np.maximum(drawn().matte, (image != drawn().image).any(axis=2)).astype(np.float32)
-    labels = label_parts(image, matte, Limbs(Skeleton(drawn().points, drawn().scores), matte))[0]
-    row, column = np.round(np.array([162, 103.6]) * labels.shape[0] / image.shape[0]).astype(int)
-    assert labels[row, column] == TRUNK
-
-
 def test_an_arm_behind_the_trunk_is_recognised_and_drawn_first() -> None:
     of = drawn(trunk_over_left_arm=True)
     assert label_parts(of.image, of.matte, limbs(of))[1] == (False, True)
