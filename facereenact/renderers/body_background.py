@@ -24,7 +24,7 @@ FINEST_PX = 256  # longest side of the picture in which patches are compared; th
 COARSEST_PX = 32
 CERTAIN = 1.3  # how much more a patch counts than one that is a pixel farther from what is known
 BAND = 0.1  # how far up or down a match may lie, of the height: floors, tables and skies stay in their places
-BESIDE = 4  # how much nearer what is known beside a pixel counts than what is above or below
+BESIDE = 4  # how much nearer a patch beside a pixel counts, to begin with, than one above or below
 MOST_LACKING = 16  # of 255; more is another texture rather than another light
 ROUNDS = 4  # at each size
 
@@ -52,8 +52,8 @@ def fill_by_patches(image: Image, unknown: NDArray[np.bool_]) -> Image:
         deep = cv2.distanceTransform(gap.astype(np.uint8), cv2.DIST_L2, 5)
         trust = (CERTAIN**-deep).astype(np.float32)
         if matches is None:
-            matches, known = _nearest(usable), _nearest(~gap)
-            current = small[known[..., 0], known[..., 1]]
+            matches = _nearest(usable)
+            current = diffuse(small, ~gap)
         else:
             matches = _enlarged(matches, usable)
             current = _average(small, gap, touched, matches, trust)
@@ -66,13 +66,13 @@ def fill_by_patches(image: Image, unknown: NDArray[np.bool_]) -> Image:
     return np.where(unknown[..., None], filled, image)
 
 
-def _nearest(known: NDArray[np.bool_]) -> Ints:
-    """(height, width, 2) row and column of the nearest that is known: rather beside, in rows that have any."""
+def _nearest(usable: NDArray[np.bool_]) -> Ints:
+    """(height, width, 2) row and column of the nearest usable patch: rather beside, in rows that have any."""
     plain, beside = (
-        ndimage.distance_transform_edt(~known, (far, 1), return_distances=False, return_indices=True)
+        ndimage.distance_transform_edt(~usable, (far, 1), return_distances=False, return_indices=True)
         for far in (1, BESIDE)
     )
-    return np.where(known.any(axis=1)[:, None], beside, plain).transpose(1, 2, 0).astype(np.int32)
+    return np.where(usable.any(axis=1)[:, None], beside, plain).transpose(1, 2, 0).astype(np.int32)
 
 
 def _usable(gap: NDArray[np.bool_]) -> NDArray[np.bool_]:

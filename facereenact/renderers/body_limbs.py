@@ -17,6 +17,7 @@ from facereenact.renderers.body_skeleton import (
     HAND_POINTS,
     HANDS,
     HIPS,
+    PALM,
     SHINS,
     SHOULDERS,
     THIGHS,
@@ -94,7 +95,7 @@ class Limbs:
     def palm(self, side: int) -> Points | None:
         """(6, 2) its outline; None where the hand is unknown."""
         points = self.skeleton.points[HAND_POINTS[side]]
-        return points[[0, 1, 5, 9, 13, 17]] if self.skeleton.present[HANDS[side]] else None
+        return points[list(PALM)] if self.skeleton.present[HANDS[side]] else None
 
     def distance(self, part: int, size: tuple[int, int], scale: float = 1.0) -> Float:
         """(height, width) from each pixel to the bones of a part, half widths of the part.

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from body.guides import BONES
 from facereenact.renderers.background import diffuse, fill_behind, person_matte
 from facereenact.renderers.body_background import fill_by_patches
-from facereenact.renderers.body_skeleton import Points, Skeleton
+from facereenact.renderers.body_skeleton import PALM, Points, Skeleton
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -17,10 +18,13 @@ Mask = NDArray[np.bool_]
 WORK_PX = 512  # longest side of the picture in which colours decide the outline; more is slower and no better
 GAP_LEVELS = 8  # of 255, by which a pixel off the bones differs from the background around if it is the person's
 
+LEAST_FRINGE_PX = 2.0  # see `FRINGE`
+
 # Lengths in shoulder widths.
+PALM_RIM, FINGER = 0.08, 0.03  # widths of lines around a palm, along fingers, that lie within the hand
 LIMB, HEAD = 0.2, 0.8  # widths around bones, around the line from neck to nose, that are no background
-HAIR, FRINGE = 0.15, 0.02  # how far loose hair, and bright edges elsewhere, may lie from the outline
-FAINTEST, GRAINS = 16, 6  # how much hair differs at least from what is behind, of 255, and in grains of the picture
+HAIR, FRINGE = 0.15, 0.01  # how far loose hair, and bright edges elsewhere, may lie from the outline
+FAINTEST, GRAINS = 16, 6  # how much hair differs at least from what is behind, of 255 and in grains
 LOOSE = 0.03  # size of the largest piece of hair that nothing visible holds
 RIM = 0.02  # what a matte misses
 
@@ -57,7 +61,7 @@ def estimate_matte(image: Image, skeleton: Skeleton) -> Float:
     away = cv2.distanceTransform((matte < 0.05).astype(np.uint8), cv2.DIST_L2, 5)
     rows, columns = np.indices(matte.shape, np.float32)
     from_head = np.hypot(columns - skeleton.head[0], rows - skeleton.head[1]) / skeleton.head_px
-    reach = skeleton.width_px * np.clip(HAIR * (3 - from_head), FRINGE, HAIR)
+    reach = np.maximum(skeleton.width_px * np.clip(HAIR * (3 - from_head), FRINGE, HAIR), LEAST_FRINGE_PX)
     behind = fill_behind(image, away < reach, 0.4 * skeleton.width_px)
     differs = np.abs(image.astype(np.float32) - behind).max(axis=2)
     near = np.clip(2 - 2 * away / reach, 0, 1)
@@ -104,6 +108,7 @@ def _by_colour(image: Image, rough: Float, skeleton: Skeleton, scale: float) -> 
         cv2.line(inside, start, end, (1,), max(1, margin // 3))
         cv2.line(core, start, end, (1,), max(1, round(width * skeleton.width_px * scale)))
     cv2.fillConvexPoly(core, np.round(skeleton.torso() * scale).astype(np.int32), (1,))
+    inside[(_hands(skeleton, inside.shape, scale) > 0) & (rough > 0.2)] = 1
     near = cv2.dilate(((rough > 0.1) | (inside > 0)).astype(np.uint8), np.ones((4 * margin, 4 * margin)))
     around = diffuse(image.astype(np.float32), near == 0)
     gap = (np.abs(image - around).max(axis=2) < GAP_LEVELS) & (core == 0)  # between an arm and the torso, say
@@ -127,6 +132,16 @@ def _grain(image: Image, where: Mask) -> float:
         return 0.0
     picture = image.astype(np.float32)
     return float(np.median(np.abs(picture - cv2.GaussianBlur(picture, (0, 0), 2)).max(axis=2)[where]))
+
+
+def _hands(skeleton: Skeleton, shape: tuple[int, ...], scale: float) -> Image:
+    """(height, width) 1 where hands surely are: shade hides them from the segmentation, and from their own colours."""
+    mask = np.zeros(shape, np.uint8)
+    for hand in skeleton.hands():
+        points = np.round(hand * scale).astype(np.int32)
+        for lines, width in ((points[None, list(PALM)], PALM_RIM), (points[np.array(BONES)], FINGER)):
+            cv2.polylines(mask, list(lines), True, (1,), max(1, round(width * skeleton.width_px * scale)))
+    return mask
 
 
 def _hair(differs: Float, least: float, near: Float, rough: Float, window_px: int) -> Float:

@@ -44,6 +44,7 @@ THIGHS, SHINS, FEET = (9, 12), (10, 13), (11, 14)
 BONE_COUNT = 15
 SHOULDERS, HIPS = (RIGHT_SHOULDER, LEFT_SHOULDER), (RIGHT_HIP, LEFT_HIP)
 HAND_POINTS = (RIGHT_HAND, LEFT_HAND)
+PALM = (0, 1, 5, 9, 13, 17)  # outline, of a hand: wrist, root of the thumb, knuckles
 KNUCKLE = 9  # of the middle finger, in a hand
 
 ENDS = {
@@ -110,9 +111,12 @@ class Skeleton:
         sides = [(chest_right, right_hip), (chest_left, left_hip), (right_hip, left_hip)]
         torso = [(self.neck, top), (right, left), *sides]
         limbs = [tuple(self.points[list(ends)]) for bone, ends in ENDS.items() if self.present[bone]]
-        known = [hand for hand, bone in zip(HAND_POINTS, HANDS, strict=True) if self.present[bone]]
-        fingers = [tuple(self.points[hand][list(ends)]) for hand in known for ends in BONES]
+        fingers = [tuple(hand[list(ends)]) for hand in self.hands() for ends in BONES]
         return [np.stack(line) for line in (*torso, *limbs, *fingers)]
+
+    def hands(self) -> list[Points]:
+        """(21, 2) the points of each hand that is known, the right first."""
+        return [self.points[hand] for hand, bone in zip(HAND_POINTS, HANDS, strict=True) if self.present[bone]]
 
     def torso(self) -> Points:
         """(4, 2) corners of what surely is torso: a waist is narrower than shoulders and hips."""

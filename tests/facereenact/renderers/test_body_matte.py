@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from body.types import RIGHT_HAND, RIGHT_WRIST
+from facereenact.renderers import body_matte
 from facereenact.renderers.body_background import fill_by_patches
 from facereenact.renderers.body_matte import estimate_matte, separate
 from facereenact.renderers.body_skeleton import Skeleton
@@ -82,3 +84,23 @@ def test_grain_is_no_hair() -> None:
     )
     around = cv2.dilate((clean > 0.05).astype(np.uint8), np.ones((9, 9))) == 0
     assert (grainy[around] > 0.05).mean() < 0.02
+
+
+def test_a_hand_in_the_shade_belongs_to_the_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dark as the wall behind, and doubtful to the segmentation."""
+    of = person()
+    shade = np.zeros(of.matte.shape, np.uint8)
+    wrist = of.points[RIGHT_WRIST]
+    cv2.circle(shade, (int(wrist[0]) - 4, int(wrist[1]) + 14), 12, (1,), -1)
+    wall = of.image[300:, 10:40].reshape(-1, 3)[np.random.default_rng(0).integers(0, 3000, of.matte.size)]
+    image = np.where(shade[..., None] > 0, wall.reshape(of.image.shape) - 14, of.image).astype(np.uint8)
+    monkeypatch.setattr(body_matte, "person_matte", lambda _: np.where(shade > 0, 0.4, of.matte).astype(np.float32))
+    monkeypatch.setattr(body_matte, "_matte_around", lambda *_: np.zeros_like(of.matte))
+    mattes = []
+    for known in (False, True):
+        points, scores = of.points.copy(), of.scores.copy()
+        points[RIGHT_HAND] = wrist + np.column_stack([5 * np.cos(np.arange(21)) - 4, np.linspace(0, 20, 21)])
+        scores[RIGHT_HAND] = known
+        mattes.append(estimate_matte(image, Skeleton(points, scores))[shade > 0])
+    assert mattes[1].mean() > 0.7
+    assert mattes[1].mean() > mattes[0].mean() + 0.2
