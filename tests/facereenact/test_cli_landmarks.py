@@ -17,7 +17,7 @@ from facereenact.images import read_image
 from landmarks.storage import load_landmarks, save_landmarks
 from tests.facereenact import clips
 from tests.facereenact.media import write_clip
-from tests.facereenact.test_landmark_tools import NAME, SIZE, sized, turning, with_gaps
+from tests.facereenact.tracks import NAME, SIZE, sized, turning, with_gaps
 
 HEAVY = ("torch", "mediapipe", "cv2", "numba", "numpy", "av", "scipy", "PIL", "rich")
 

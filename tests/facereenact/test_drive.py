@@ -7,7 +7,7 @@ import logging
 import threading
 from dataclasses import fields
 from fractions import Fraction
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,82 +15,20 @@ import av
 import cv2
 import numpy as np
 import pytest
-from PIL import Image as PillowImage
 
 from facereenact.drive import DriveResult, drive
 from facereenact.errors import OutputError
 from facereenact.settings import DriveSettings
 from facereenact.video import VideoReader
-from landmarks import LandmarkSequence
-from landmarks.mediapipe_tracker import MediaPipeTracker, find_faces
-from landmarks.smoothing import fill_gaps
+from landmarks.mediapipe_tracker import find_faces
 from landmarks.storage import load_landmarks
-from landmarks.tracking import track
 from tests.facereenact import clips
-from tests.facereenact.clips import COUNT, PORTRAIT_SIZE, TONE_S, Image, brightness_in_time, difference
-from tests.facereenact.media import heard, write_clip
-
-FIRST_S = 0.16  # enough of the driver where its length does not matter: four frames
-
-
-def made(folder: Path, name: str = "out.mp4", **settings: Any) -> DriveResult:
-    """The result of driving the portrait with the clip, unless told otherwise."""
-    settings = {"source": clips.portrait(), "driver": clips.talk(), **settings}
-    return drive(DriveSettings(output=folder / name, **settings))
-
-
-def pictures(path: Path) -> list[Image]:
-    return [frame.image for frame in VideoReader(path)]
-
-
-def times_s(path: Path) -> list[float]:
-    return [frame.timestamp_s for frame in VideoReader(path)]
-
-
-def tracked(path: Path) -> LandmarkSequence:
-    with MediaPipeTracker() as tracker:
-        return fill_gaps(track(((frame.image, frame.timestamp_s) for frame in VideoReader(path)), tracker))
-
-
-def roll_deg(sequence: LandmarkSequence) -> np.ndarray:
-    """Angle of the line between the outer corners of the eyes."""
-    x, y = (sequence.points[:, 45] - sequence.points[:, 36]).T
-    return np.degrees(np.arctan2(y, x))
-
-
-def onset_s(path: Path) -> float:
-    """When the tone is first heard."""
-    times, sound = heard(path)
-    return float(times[np.flatnonzero(np.abs(sound) > 0.2)[0]])
+from tests.facereenact.clips import COUNT, PORTRAIT_SIZE, TONE_S, difference
+from tests.facereenact.driving import FIRST_S, made, onset_s, pictures, roll_deg, times_s, tracked
 
 
 def listing(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-@pytest.fixture(scope="module")
-def steps() -> list[tuple[str, int, int | None]]:
-    """What `progress` was told while `plain` was made."""
-    return []
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int | None]]) -> DriveResult:
-    settings = DriveSettings(
-        clips.portrait(),
-        clips.talk(),
-        tmp_path_factory.mktemp("plain") / "out.mp4",
-        mouth="painted",
-        save_landmarks=tmp_path_factory.mktemp("track") / "talk.landmarks.safetensors",
-    )
-    return drive(settings, progress=lambda *step: steps.append(step))
-
-
-@pytest.fixture(scope="module")
-def saved_track(plain: DriveResult) -> Path:
-    """The landmark file that was saved when `plain` was made."""
-    sidecar = json.loads(plain.output.with_suffix(".json").read_text())
-    return Path(sidecar["settings"]["save_landmarks"])
 
 
 def test_the_result_has_the_frames_and_times_of_the_driver(plain: DriveResult) -> None:
@@ -204,50 +142,6 @@ def test_a_folder_of_images_drives_too(tmp_path: Path) -> None:
     assert times_s(result.output) == pytest.approx([0, 0.04, 0.08, 0.12], abs=1e-9)
 
 
-def test_a_saved_track_gives_the_same_pictures_without_the_video(
-    tmp_path: Path, plain: DriveResult, saved_track: Path
-) -> None:
-    result = made(tmp_path, driver=saved_track)
-    assert not result.has_audio
-    assert (result.neutral_frame, result.rate) == (plain.neutral_frame, plain.rate)
-    assert times_s(result.output) == pytest.approx(times_s(plain.output), abs=1e-9)
-    assert difference(pictures(result.output), pictures(plain.output)) < 0.5
-
-
-def test_a_saved_track_can_be_trimmed_and_resampled(tmp_path: Path, saved_track: Path) -> None:
-    chosen = {"start": 0.08, "end": 0.4, "fps": Fraction(10), "mouth": "painted", "neutral_frame": 0}
-    (tmp_path / "again").mkdir()
-    result = made(tmp_path, driver=saved_track, save_landmarks=tmp_path / "part.landmarks.safetensors", **chosen)
-    part, whole = load_landmarks(tmp_path / "part.landmarks.safetensors"), load_landmarks(saved_track)
-    assert times_s(result.output) == pytest.approx([0, 0.1, 0.2, 0.3], abs=1e-9)
-    assert result.rate == 10
-    assert np.array_equal(part.points, whole.points[[2, 4, 7, 9]])
-    of_video = made(tmp_path / "again", **chosen)
-    assert np.abs(roll_deg(tracked(result.output)) - roll_deg(tracked(of_video.output))).max() < 2
-
-
-def test_a_saved_track_is_cut_where_its_video_is(tmp_path: Path, saved_track: Path) -> None:
-    of_video, of_track = (
-        times_s(made(tmp_path, name, driver=driver, start=0.05, end=0.17).output)
-        for name, driver in (("a.mp4", clips.talk()), ("b.mp4", saved_track))
-    )
-    assert of_track == pytest.approx(of_video, abs=1e-4)
-
-
-def test_a_saved_track_of_one_frame_keeps_the_asked_rate(tmp_path: Path, saved_track: Path) -> None:
-    assert made(tmp_path, driver=saved_track, end=0.05, fps=Fraction(10)).rate == 10
-
-
-def test_a_track_of_rounded_times_keeps_its_rate(tmp_path: Path) -> None:
-    rounded = write_clip(
-        tmp_path / "rounded.mkv", clips.moving_face()[:10], ticks=[round(k * 1000 / 30) for k in range(10)],
-        time_base=Fraction(1, 1000), rate=Fraction(30),
-    )  # fmt: skip
-    saved = tmp_path / "a.landmarks.safetensors"
-    made(tmp_path, driver=rounded, save_landmarks=saved)
-    assert made(tmp_path, "again.mp4", driver=saved).rate == pytest.approx(30, abs=0.05)
-
-
 def test_a_comparison_shows_source_driver_and_result(tmp_path: Path) -> None:
     result = made(tmp_path, compare=True)
     width, height = PORTRAIT_SIZE
@@ -268,130 +162,6 @@ def test_a_comparison_beside_a_folder_is_a_video(tmp_path: Path) -> None:
     assert listing(tmp_path) == ["frames", "frames.compare.mp4", "frames.json"]
     assert result.compare is not None
     assert len(pictures(result.compare)) == 4
-
-
-def test_a_track_is_compared_as_points(tmp_path: Path, saved_track: Path) -> None:
-    result = made(tmp_path, driver=saved_track, compare=True, end=FIRST_S)
-    assert result.compare is not None
-    width, height = PORTRAIT_SIZE
-    middle = pictures(result.compare)[0][:, width : width + height]
-    assert np.median(middle) < 20
-    assert middle[..., 1].max() > 150
-
-
-@pytest.mark.parametrize(
-    ("settings", "size"),
-    [
-        ({"crop": True}, (512, 512)),
-        ({"crop": True, "size": 200}, (200, 200)),
-        ({"size": 200}, (170, 200)),  # 171 wide, made even
-        ({"size": (200, 240)}, (200, 240)),
-    ],
-)
-def test_sizes(tmp_path: Path, settings: dict[str, Any], size: tuple[int, int]) -> None:
-    result = made(tmp_path, end=0.08, **settings)
-    width, height = VideoReader(result.output).info.size
-    assert (abs(width - size[0]) <= 2, height, width % 2) == (True, size[1], 0)
-    assert result.size == (width, height)
-    assert len(find_faces(pictures(result.output)[1])) == 1
-
-
-def test_a_crop_is_about_the_face(tmp_path: Path) -> None:
-    (face,) = find_faces(pictures(made(tmp_path, crop=True, end=0.08).output)[0])
-    assert face.width_px > 512 / 2.5
-    assert np.abs(face.centre - 256).max() < 80
-
-
-def test_the_time_range_and_its_sound(tmp_path: Path, plain: DriveResult) -> None:
-    result = made(tmp_path, start=0.16, end=0.4, mouth="painted")
-    assert times_s(result.output) == pytest.approx([k / 25 for k in range(6)], abs=1e-9)
-    assert onset_s(result.output) == pytest.approx(TONE_S - 0.16, abs=0.005)
-    assert VideoReader(result.output).info.duration_s == pytest.approx(0.24, abs=1e-6)
-
-
-def test_another_rate_keeps_the_length(tmp_path: Path) -> None:
-    result = made(tmp_path, fps=Fraction(30000, 1001))
-    assert result.rate == VideoReader(result.output).info.rate == Fraction(30000, 1001)
-    assert times_s(result.output) == pytest.approx([k * 1001 / 30000 for k in range(15)], abs=1e-6)
-    assert onset_s(result.output) == pytest.approx(TONE_S, abs=0.005)
-
-
-def test_a_variable_rate_stays_as_it_is(tmp_path: Path) -> None:
-    result = made(tmp_path, driver=clips.uneven())
-    assert times_s(result.output) == pytest.approx([ms / 1000 for ms in clips.UNEVEN_MS], abs=2e-5)
-    assert not result.has_audio
-
-
-@pytest.mark.parametrize(("name", "size"), [("out.mp4", (256, 300)), ("frames", (255, 299))])
-def test_an_odd_source_is_made_even_only_where_it_must(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
-    source = clips.write_picture(tmp_path / "odd.png", clips.portrait_image()[:299, :255])
-    result = made(tmp_path, name, source=source, end=FIRST_S, neutral_frame=0, compare=True)
-    assert VideoReader(result.output).info.size == result.size == size
-    assert difference([pictures(result.output)[0][:20, :255]], [clips.portrait_image()[:20, :255]]) < 5
-
-
-def test_transparency_is_the_matte_and_shows_white(tmp_path: Path) -> None:
-    alpha = np.zeros(PORTRAIT_SIZE[::-1], np.uint8)
-    cv2.ellipse(alpha, (128, 150), (100, 150), 0, 0, 360, 255, -1)
-    source = tmp_path / "cut.png"
-    PillowImage.fromarray(np.dstack([clips.portrait_image(), alpha])).save(source)
-    images = pictures(made(tmp_path, "frames", source=source).output)
-    assert all((image[:40, :20] > 250).all() and (image[:40, -20:] > 250).all() for image in images)
-    assert brightness_in_time(images)[80:160, 80:180].mean() > 3
-
-
-def test_frames_without_a_face_are_filled_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    result = made(tmp_path, driver=clips.with_gaps())
-    assert result.frames == len(pictures(result.output)) == COUNT
-    assert 3 <= result.frames_filled <= 4
-    assert f"{result.frames_filled} of {COUNT} driver frames show no face" in caplog.text
-    moved = [difference([a], [b]) for a, b in pairwise(pictures(result.output))]
-    assert max(moved) < 4 * np.median(moved)  # no jump into or out of the gap
-
-
-@pytest.mark.parametrize(("face", "moving"), [("largest", 0), (0, 0), (1, 1), ((400.0, 150.0), 1)])
-def test_one_of_two_faces_is_chosen(tmp_path: Path, face: Any, moving: int, caplog: pytest.LogCaptureFixture) -> None:
-    change = brightness_in_time(pictures(made(tmp_path, source=clips.two_faces(), face=face).output))
-    sides = [change[60:200, 90:230].mean(), change[60:200, 350:490].mean()]
-    assert sides[moving] > 5 * sides[1 - moving]
-    assert ("shows 2 faces" in caplog.text) == (face == "largest")
-
-
-@pytest.mark.parametrize(("face", "moves"), [("largest", True), (0, False), (1, True), ((80.0, 90.0), False)])
-def test_one_of_two_drivers_is_chosen(tmp_path: Path, face: Any, moves: bool, caplog: pytest.LogCaptureFixture) -> None:
-    result = made(tmp_path, driver=clips.two_drivers(), driver_face=face)
-    assert (brightness_in_time(pictures(result.output))[60:200, 60:200].mean() > 5) == moves
-    assert ("shows 2 faces" in caplog.text) == (face == "largest")
-
-
-def test_the_neutral_frame_shows_the_source_as_it_is(tmp_path: Path) -> None:
-    settings = {"end": 0.28, "smooth": "none", "mouth": "painted"}
-    for index in (2, 6):
-        result = made(tmp_path, f"{index}.mp4", neutral_frame=index, **settings)
-        away = [difference([image], [clips.portrait_image()]) for image in pictures(result.output)]
-        assert result.neutral_frame == int(np.argmin(away)) == index
-        assert away[index] < 0.6 * np.median(away)
-
-
-def test_absolute_motion_takes_the_drivers_pose(tmp_path: Path) -> None:
-    absolute = tracked(made(tmp_path, motion="absolute").output)
-    assert np.abs(roll_deg(absolute) - roll_deg(tracked(clips.talk()))).max() < 3
-
-
-def test_each_smoothing_gives_another_result(tmp_path: Path) -> None:
-    kinds = ("none", "light", "normal", "strong")
-    images = {k: pictures(made(tmp_path, f"{k}.mp4", smooth=k, neutral_frame=0).output) for k in kinds}
-    assert all(difference(images[a], images[b]) > 0.02 for a, b in combinations(kinds, 2))
-    away = [difference(images["none"], images[kind]) for kind in kinds]
-    assert away == sorted(away)
-
-
-def test_the_mouth_of_the_driver_or_a_painted_one(tmp_path: Path, plain: DriveResult) -> None:
-    borrowed, painted = pictures(made(tmp_path, neutral_frame=plain.neutral_frame).output), pictures(plain.output)
-    x, y = np.round(tracked(plain.output).points[:, 58:66].mean(axis=1)).astype(int).T  # middle of the mouth
-    changes = [np.abs(a.astype(int) - b.astype(int)).mean(axis=2) for a, b in zip(borrowed, painted, strict=True)]
-    near = np.mean([c[v - 8 : v + 9, u - 14 : u + 15].mean() for c, u, v in zip(changes, x, y, strict=True)])
-    assert near > 5 * np.mean(changes)
 
 
 def test_overwriting_replaces_every_file(tmp_path: Path) -> None:
