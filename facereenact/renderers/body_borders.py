@@ -44,13 +44,13 @@ def settle_border(arm: Mask, trunk: Mask, colours: Float, *, reach_px: float, wh
     index = np.full(arm.shape, -1)
     index[nodes] = np.arange(count)
     source, sink = count, count + 1
-    starts, ends, costs = _links(index, colours)
+    one, other, cost = _links(index, colours)
     hold = np.where(movable, STAY * UNIT * away / reach_px, FIXED)[nodes]
-    is_arm = arm[nodes]
-    starts = np.concatenate([starts, ends, np.where(is_arm, source, index[nodes])])
-    ends = np.concatenate([ends, starts[: len(ends)], np.where(is_arm, index[nodes], sink)])
-    costs = np.concatenate([costs, costs, hold]).astype(np.int32)
-    graph: Any = sparse.csr_matrix((costs, (starts, ends)), shape=(count + 2, count + 2))
+    first = np.where(arm[nodes], source, index[nodes])
+    second = np.where(arm[nodes], index[nodes], sink)
+    ways = (np.concatenate([one, other, first]), np.concatenate([other, one, second]))
+    capacity = np.concatenate([cost, cost, hold]).astype(np.int32)
+    graph: Any = sparse.csr_matrix((capacity, ways), shape=(count + 2, count + 2))
     rest = graph - maximum_flow(graph, source, sink).flow
     rest.data[rest.data < 0] = 0
     rest.eliminate_zeros()
