@@ -6,6 +6,8 @@ Jolly 2001).
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -16,13 +18,13 @@ from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Window = tuple[slice, slice]
 
 UNIT = 1000  # what a pixel of border costs where colours are alike; flows are whole numbers
 FIXED = 100 * UNIT
 EDGE = 6.0  # colour difference (CIELAB) at which it costs a third
 LEAST = 0.02  # of it on the sharpest edge
 STAY = 0.03  # of it, for each pixel that changes sides at the farthest from the border as it was
-NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))  # down, right; the others are the same links
 
 
 def settle_border(arm: Mask, trunk: Mask, colours: Float, *, reach_px: float, where: Mask) -> tuple[Mask, Mask]:
@@ -61,16 +63,22 @@ def settle_border(arm: Mask, trunk: Mask, colours: Float, *, reach_px: float, wh
     return arm, trunk
 
 
-def _links(index: NDArray[np.int64], colours: Float) -> tuple[NDArray[np.int64], NDArray[np.int64], Float]:
-    """Both ends of the links between neighbours (indices; -1 is none), and what it costs to cut them."""
-    height, width = index.shape
-    starts, ends, costs = [], [], []
-    for dy, dx in NEIGHBOURS:
+def neighbours(shape: tuple[int, ...]) -> Iterator[tuple[Window, Window, float]]:
+    """Pixels of a (height, width) picture beside each other, each pair once: the ones, the others, how far apart."""
+    height, width = shape
+    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
         here = (slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
         there = (slice(dy, height), slice(max(0, dx), width - max(0, -dx)))
+        yield here, there, math.hypot(dx, dy)
+
+
+def _links(index: NDArray[np.int64], colours: Float) -> tuple[NDArray[np.int64], NDArray[np.int64], Float]:
+    """Both ends of the links between neighbours (indices; -1 is none), and what it costs to cut them."""
+    starts, ends, costs = [], [], []
+    for here, there, distance in neighbours(index.shape):
         both = (index[here] >= 0) & (index[there] >= 0)
         difference = np.linalg.norm(colours[here] - colours[there], axis=2)[both]
         starts.append(index[here][both])
         ends.append(index[there][both])
-        costs.append(UNIT / np.hypot(dx, dy) * np.maximum(np.exp(-difference / EDGE), LEAST))
+        costs.append(UNIT / distance * np.maximum(np.exp(-difference / EDGE), LEAST))
     return np.concatenate(starts), np.concatenate(ends), np.concatenate(costs).astype(np.float32)

@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 
-from facereenact.renderers.body_borders import settle_border
+from facereenact.renderers.body_borders import neighbours, settle_border
 from facereenact.renderers.body_limbs import (
     FOREARM_PARTS,
     PART_COUNT,
@@ -160,13 +160,11 @@ def _way_from(seeds: NDArray[np.bool_], colours: Float, ground: Float) -> Float:
         return np.full((height, width), np.inf, np.float32)
     index = np.arange(height * width).reshape(height, width)
     starts, ends, lengths = [], [], []
-    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        here = (slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
-        there = (slice(dy, height), slice(max(0, dx), width - max(0, -dx)))
+    for here, there, distance in neighbours(seeds.shape):
         edge = np.linalg.norm(colours[here] - colours[there], axis=2)
         starts.append(index[here].ravel())
         ends.append(index[there].ravel())
-        lengths.append((np.hypot(dx, dy) * (ground[here] + ground[there]) / 2 + edge).ravel())
+        lengths.append((distance * (ground[here] + ground[there]) / 2 + edge).ravel())
     ways = (np.concatenate(lengths), (np.concatenate(starts), np.concatenate(ends)))
     graph = sparse.csr_matrix(ways, shape=(height * width, height * width))
     length = dijkstra(graph, directed=False, indices=np.flatnonzero(seeds), min_only=True)
