@@ -67,25 +67,33 @@ def cut_sheets(image: Image, matte: Float, limbs: Limbs) -> list[Sheet]:
 
 
 def hands_hidden(sheets: list[Sheet], limbs: Limbs, size: tuple[int, int]) -> tuple[bool, bool]:
-    """Whether the right and the left hand, of those that are unknown, are behind the trunk: it shows where they are.
+    """Whether the right and the left hand, of those that are unknown, are behind what shows where they are.
+
+    A hand that lies on a hidden one counts as hidden, too: no picture shows what appears when they part.
 
     Args:
         sheets: of the person.
         limbs: the bones.
         size: width and height of the picture.
     """
-    trunk = next(sheet for sheet in sheets if sheet.part == TRUNK)
-    visible = trunk.shown & (trunk.rgba[..., 3] > 127)
+    hidden = [False, False]
+    for side, fore in enumerate(FOREARM_PARTS):
+        place = np.round(limbs.fingers(side)).astype(int) if limbs.segments[fore] else np.array([-1, -1])
+        if limbs.skeleton.present[HANDS[side]] or (place < 0).any() or (place >= size).any():
+            continue
+        own = UPPER_ARM_PARTS[side], fore
+        there = {sheet.part for sheet in sheets if sheet.part not in own and _shows(sheet, place)}
+        hidden[side] |= bool(there)
+        hidden[1 - side] |= FOREARM_PARTS[1 - side] in there
+    return hidden[0], hidden[1]
 
-    def is_hidden(side: int) -> bool:
-        if limbs.skeleton.present[HANDS[side]] or not limbs.segments[FOREARM_PARTS[side]]:
-            return False
-        place = np.round(limbs.fingers(side)).astype(int)
-        column, row = place - trunk.origin
-        inside = (place >= 0).all() and (place < size).all() and min(column, row) >= 0
-        return bool(inside and row < visible.shape[0] and column < visible.shape[1] and visible[row, column])
 
-    return is_hidden(0), is_hidden(1)
+def _shows(sheet: Sheet, place: NDArray[np.int64]) -> bool:
+    """Whether a source pixel x, y shows the sheet."""
+    column, row = place - sheet.origin
+    if min(column, row) < 0 or row >= sheet.shown.shape[0] or column >= sheet.shown.shape[1]:
+        return False
+    return bool(sheet.shown[row, column] and sheet.rgba[row, column, 3] > 127)
 
 
 def _soft_parts(image: Image, labels: Labels) -> Float:
@@ -175,7 +183,9 @@ def _hidden(parts: Float, limbs: Limbs, person: Mask, covered: tuple[bool, bool]
     reach_px = float(limbs.radius_px[list(FOREARM_PARTS)].max())
     away_px = ndimage.distance_transform_edt(~trunk)
     closed = ndimage.distance_transform_edt(away_px <= reach_px) > reach_px
-    hidden[TRUNK] = closed | ndimage.binary_fill_holes(trunk)
+    torso = np.zeros(trunk.shape, np.uint8)
+    cv2.fillConvexPoly(torso, np.round(limbs.skeleton.torso()).astype(np.int32), (1,))
+    hidden[TRUNK] = closed | ndimage.binary_fill_holes(trunk) | (torso > 0)
     rows, columns = np.ogrid[: size[1], : size[0]]
     for side, bone in enumerate(UPPER_ARMS):
         if limbs.segments[UPPER_ARM_PARTS[side]] and not covered[side]:

@@ -14,6 +14,7 @@ from body.types import (
     LEFT_WRIST,
     NECK,
     RIGHT_ELBOW,
+    RIGHT_HAND,
     RIGHT_HIP,
     RIGHT_KNEE,
     RIGHT_SHOULDER,
@@ -160,6 +161,23 @@ def test_an_unknown_hand_is_hidden_where_the_trunk_shows_in_its_place(wrist: tup
     of = person(right_wrist=wrist)
     sheets = cut_sheets(of.image, of.matte, limbs(of))
     assert hands_hidden(sheets, limbs(of), SIZE) == (is_hidden, False)
+
+
+def test_a_hand_on_a_hidden_one_stays_with_it() -> None:
+    of = person(right_wrist=(186, 184))
+    assert hands_hidden(cut_sheets(of.image, of.matte, limbs(of)), limbs(of), SIZE) == (True, True)
+
+
+def test_a_torso_goes_on_below_a_hand_that_the_border_cuts_off() -> None:
+    of = person(right_wrist=(128, 190), height=204)
+    angle = np.linspace(0, 2 * np.pi, 21)
+    of.points[RIGHT_HAND] = np.column_stack([144 + 16 * np.cos(angle), 192 + 16 * np.sin(angle)])
+    of.scores[RIGHT_HAND] = 1
+    cv2.circle(of.image, (144, 192), 20, SKIN, -1)
+    trunk = next(sheet for sheet in cut_sheets(of.image, of.matte, limbs(of)) if sheet.part == TRUNK)
+    column, row = np.array([144, 196]) - trunk.origin
+    assert trunk.rgba[row, column, 3] > 250
+    np.testing.assert_allclose(trunk.rgba[row, column, :3], SHIRT, atol=25)
 
 
 def test_a_hand_beyond_the_border_of_the_picture_is_not_hidden() -> None:
