@@ -28,9 +28,11 @@ class Estimator(Protocol):
 
     name: str
 
+    @abstractmethod
     def reset(self) -> None:
         """Forget everything seen."""
 
+    @abstractmethod
     def close(self) -> None:
         """Give back what it holds; `reset` makes it usable again."""
 
@@ -85,10 +87,10 @@ def _with_people(
     with ThreadPoolExecutor(1, thread_name_prefix="people") as thread:
         before: tuple[Image, float, Future[list[Person]]] | None = None
         for image, timestamp_s in frames:
-            rest = estimator.begin(image)
+            now = image, timestamp_s, thread.submit(estimator.begin(image))
             if before is not None:
                 yield before[0], before[1], before[2].result()
-            before = image, timestamp_s, thread.submit(rest)
+            before = now
         if before is not None:
             yield before[0], before[1], before[2].result()
 

@@ -23,8 +23,8 @@ RADIUS = 3  # of a patch
 FINEST_PX = 256  # longest side of the picture in which patches are compared; the result has the detail of the picture
 COARSEST_PX = 32
 CERTAIN = 1.3  # how much more a patch counts than one that is a pixel farther from what is known
-BAND = 0.1  # how far up or down a match may lie, of the height: floors, tables and skies stay in their places
-BESIDE = 4  # how much nearer a patch beside a pixel counts, to begin with, than one above or below
+BAND = 0.1  # how far up or down better matches are looked for, of the height: floors and skies stay in their places
+BESIDE = 4  # how much nearer what is beside a pixel counts, to begin with, than what is above or below
 MOST_LACKING = 16  # of 255; more is another texture rather than another light
 ROUNDS = 4  # at each size
 
@@ -53,7 +53,7 @@ def fill_by_patches(image: Image, unknown: NDArray[np.bool_]) -> Image:
         trust = (CERTAIN**-deep).astype(np.float32)
         if matches is None:
             matches = _nearest(usable)
-            current = diffuse(small, ~gap)
+            current = _spread(small, gap)
         else:
             matches = _enlarged(matches, usable)
             current = _average(small, gap, touched, matches, trust)
@@ -72,7 +72,15 @@ def _nearest(usable: NDArray[np.bool_]) -> Ints:
         ndimage.distance_transform_edt(~usable, (far, 1), return_distances=False, return_indices=True)
         for far in (1, BESIDE)
     )
-    return np.where(usable.any(axis=1)[:, None], beside, plain).transpose(1, 2, 0).astype(np.int32)
+    rows = np.clip(np.arange(len(usable)), RADIUS, len(usable) - RADIUS - 1)  # no patch has its middle at the border
+    nearest = np.where(usable.any(axis=1)[rows][:, None], beside, plain)
+    return np.ascontiguousarray(nearest.transpose(1, 2, 0), np.int32)
+
+
+def _spread(picture: Float, gap: NDArray[np.bool_]) -> Float:
+    """The gap filled with the colours around, those beside spread farther than those above and below."""
+    tall = diffuse(np.repeat(picture, BESIDE, axis=0), ~np.repeat(gap, BESIDE, axis=0))
+    return tall.reshape(gap.shape[0], BESIDE, gap.shape[1], 3).mean(axis=1)
 
 
 def _usable(gap: NDArray[np.bool_]) -> NDArray[np.bool_]:

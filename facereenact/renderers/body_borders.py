@@ -20,7 +20,7 @@ Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Window = tuple[slice, slice]
 
-UNIT = 1000  # what a pixel of border costs where colours are alike; flows are whole numbers
+UNIT = 1000  # what it costs to part two pixels beside each other whose colours are alike; flows are whole numbers
 FIXED = 100 * UNIT
 EDGE = 6.0  # colour difference (CIELAB) at which it costs a third
 LEAST = 0.02  # of it on the sharpest edge
@@ -54,7 +54,6 @@ def settle_border(arm: Mask, trunk: Mask, colours: Float, *, reach_px: float, wh
     capacity = np.concatenate([cost, cost, hold]).astype(np.int32)
     graph: Any = sparse.csr_matrix((capacity, ways), shape=(count + 2, count + 2))
     rest = graph - maximum_flow(graph, source, sink).flow
-    rest.data[rest.data < 0] = 0
     rest.eliminate_zeros()
     reached = np.zeros(count + 2, bool)
     reached[breadth_first_order(rest, source, return_predecessors=False)] = True

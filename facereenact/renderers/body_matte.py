@@ -18,13 +18,13 @@ Mask = NDArray[np.bool_]
 WORK_PX = 512  # longest side of the picture in which colours decide the outline; more is slower and no better
 GAP_LEVELS = 8  # of 255, by which a pixel off the bones differs from the background around if it is the person's
 
+FAINTEST, GRAINS, STRONGEST = 16, 9, 60  # how much hair differs at least from what is behind, of 255 and in grains
 LEAST_FRINGE_PX = 2.0  # see `FRINGE`
 
 # Lengths in shoulder widths.
 PALM_RIM, FINGER = 0.08, 0.03  # widths of lines around a palm, along fingers, that lie within the hand
 LIMB, HEAD = 0.2, 0.8  # widths around bones, around the line from neck to nose, that are no background
 HAIR, FRINGE = 0.15, 0.01  # how far loose hair, and bright edges elsewhere, may lie from the outline
-FAINTEST, GRAINS = 16, 6  # how much hair differs at least from what is behind, of 255 and in grains
 LOOSE = 0.03  # size of the largest piece of hair that nothing visible holds
 RIM = 0.02  # what a matte misses
 
@@ -65,7 +65,7 @@ def estimate_matte(image: Image, skeleton: Skeleton) -> Float:
     behind = fill_behind(image, away < reach, 0.4 * skeleton.width_px)
     differs = np.abs(image.astype(np.float32) - behind).max(axis=2)
     near = np.clip(2 - 2 * away / reach, 0, 1)
-    least = max(FAINTEST, GRAINS * _grain(image, near == 0))
+    least = float(np.clip(GRAINS * _grain(image, near == 0), FAINTEST, STRONGEST))
     hair = _hair(differs, least, near, rough, round(HAIR * skeleton.width_px) | 1)
     # What looks like the background belongs to it as far as the matte is in doubt.
     doubt = np.clip(4 * (1 - matte), 0, 1)
@@ -127,11 +127,11 @@ def _by_colour(image: Image, rough: Float, skeleton: Skeleton, scale: float) -> 
 
 
 def _grain(image: Image, where: Mask) -> float:
-    """The median difference of pixels from the colour around them, of 255: grain of film, noise, compression."""
+    """The median difference of pixels from the colour around them, of 255: grain, noise, the finest texture."""
     if not where.any():
         return 0.0
     picture = image.astype(np.float32)
-    return float(np.median(np.abs(picture - cv2.GaussianBlur(picture, (0, 0), 2)).max(axis=2)[where]))
+    return float(np.median(np.abs(picture - cv2.GaussianBlur(picture, (0, 0), 1)).max(axis=2)[where]))
 
 
 def _hands(skeleton: Skeleton, shape: tuple[int, ...], scale: float) -> Image:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from body.types import LEFT_ELBOW, RIGHT_ELBOW
+from body.types import LEFT_ELBOW, LEFT_WRIST, RIGHT_ELBOW, RIGHT_WRIST, VISIBLE
 from facereenact.errors import InputError
 from facereenact.renderers.body_layers import BEYOND, cut_sheets, hands_hidden
 from facereenact.renderers.body_limbs import TRUNK, Limbs
@@ -114,11 +114,12 @@ class BodyWarp:
 
 
 def _without_cut_off_arms(points: Array, scores: Array, size: tuple[int, int]) -> Array:
-    """The scores, 0 for elbows beyond the border: what the picture shows of such an arm is too little to swing it."""
-    elbows = np.array([RIGHT_ELBOW, LEFT_ELBOW])
-    beyond = ((points[elbows] < 0) | (points[elbows] > size)).any(axis=1)
+    """The scores, 0 for elbows of arms that show neither elbow nor wrist: that is too little of an arm to swing it."""
     known = np.array(scores, np.float64)
-    known[elbows[beyond]] = 0
+    shown = (known >= VISIBLE) & ((points >= 0) & (points <= size)).all(axis=1)
+    for elbow, wrist in ((RIGHT_ELBOW, RIGHT_WRIST), (LEFT_ELBOW, LEFT_WRIST)):
+        if not shown[elbow] and not shown[wrist]:
+            known[elbow] = 0
     return known
 
 

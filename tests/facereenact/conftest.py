@@ -28,13 +28,13 @@ def track_file(tmp_path: Path) -> Path:
     return tmp_path / NAME
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def steps() -> list[tuple[str, int, int | None]]:
     """What `progress` was told while `plain` was made."""
     return []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int | None]]) -> DriveResult:
     """The portrait driven by the clip, without further ado."""
     settings = DriveSettings(
@@ -47,7 +47,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, 
     return drive(settings, progress=lambda *step: steps.append(step))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def saved_track(plain: DriveResult) -> Path:
     """The landmark file that was saved when `plain` was made."""
     sidecar = json.loads(plain.output.with_suffix(".json").read_text())

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -72,14 +73,15 @@ def test_a_killed_run_that_is_started_again_equals_an_undisturbed_one(tmp_path: 
     for kill in range(KILLS):
         output = tmp_path / f"killed{kill}"
         run = subprocess.Popen(command(inputs, output), env=environment, start_new_session=True)
-        wait_for_clips(output, chance.randrange(CLIPS - 1), run)
-        time.sleep(chance.uniform(0, 0.1))
-        if run.poll() is None:
-            interrupted += 1
+        try:
+            wait_for_clips(output, chance.randrange(CLIPS - 1), run)
+            time.sleep(chance.uniform(0, 0.1))
+            interrupted += run.poll() is None
+        finally:
+            run.kill()
             if kill % 2:
-                os.killpg(run.pid, signal.SIGKILL)  # with its workers, as when a machine goes down
-            else:
-                run.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(run.pid, signal.SIGKILL)  # its workers, too, as when a machine goes down
         run.wait()
         check_nothing_is_half_made(output)
         subprocess.run(command(inputs, output), env=environment, check=True, timeout=LONGEST_S)

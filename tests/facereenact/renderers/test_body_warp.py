@@ -190,6 +190,16 @@ def test_an_arm_that_the_border_cuts_off_above_the_elbow_stays_with_the_trunk() 
         assert (results[0] != results[1]).any() == moves
 
 
+def test_an_arm_whose_elbow_alone_is_beyond_the_border_moves() -> None:
+    of = person(right_wrist=(100, 205))
+    left = int(of.points[RIGHT_ELBOW, 0]) + 5
+    points = np.subtract(of.points, (left, 0))
+    body = BodyWarp(of.image[:, left:], points, of.scores, matte=of.matte[:, left:])
+    swung = turned(points, RIGHT_SHOULDER, [RIGHT_ELBOW, RIGHT_WRIST], 40)
+    results = [rendered(body, each, of.scores) for each in (points, swung)]
+    assert (results[0] != results[1]).any()
+
+
 def test_landmarks_in_place_keep_turn_and_expression_alone() -> None:
     face = hopper().landmarks
     still = acted(face, turn_deg=(6, -14, 0), jaw=0.1, lids=(0.4, 1))
