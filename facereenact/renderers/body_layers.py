@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from facereenact.renderers.background import fill_behind
-from facereenact.renderers.body_fill import fill_across
+from facereenact.renderers.body_fill import continue_beyond, fill_across
 from facereenact.renderers.body_limbs import FOREARM_PARTS, PART_COUNT, TRUNK, UPPER_ARM_PARTS, Limbs
 from facereenact.renderers.body_parts import WORK_PX, Labels, label_parts
 from facereenact.renderers.body_skeleton import FOREARMS, HANDS, UPPER_ARMS
@@ -225,7 +225,7 @@ def _sheet(part: int, image: Image, colours: tuple[Mask, Mask], matte: Float, al
     """
     pad = round(BEYOND * max(image.shape[:2]))
     sides = (pad, pad, pad, pad)
-    alpha = np.asarray(cv2.copyMakeBorder(alpha, *sides, cv2.BORDER_REPLICATE), np.float32)
+    alpha = continue_beyond(alpha, pad)
     box = _box(alpha > 0.01, square=part != TRUNK)
     shown, known = colours
     inner = cv2.erode((known & (matte > 0.95)).astype(np.uint8), np.ones((5, 5)))
