@@ -19,7 +19,7 @@ help:
 	@echo "make demo    animate a face into out/demo.mp4 and a person into out/demo-body.mp4, both from samples/"
 	@echo "make test    run the tests (ARGS='-m \"not slow\"' passes options to pytest)"
 	@echo "make accuracy  print what the trackers reach on real clips, per clip (needs them: see CONTRIBUTING.md)"
-	@echo "make soak    kill a run of preprocess twenty times and compare what it leaves (about ten minutes)"
+	@echo "make soak    kill a run of preprocess twenty times and compare what it leaves (about five minutes)"
 	@echo "make check   formatting, lint, types and the directions of the imports"
 	@echo "make format  format the code and mend what the linter can mend"
 	@echo "make bench   measure speed and memory (ARGS=tracker, drive, preprocess or diffusion for one part)"
