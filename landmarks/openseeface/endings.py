@@ -8,9 +8,11 @@ it runs in the hottest cells alone, with the first layer also in their neighbour
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -26,7 +28,7 @@ COLUMN_ROW = [2, 1]  # the offset heads, as x and y
 CLIP = (np.array(0, np.float32), np.array(6, np.float32))
 LOGIT_FACTOR = 16.0
 LOGIT_LIMIT = 1e-7
-BLOCK = 16  # channels that ONNX Runtime keeps together; heads that fill their blocks are joined without reordering
+AVX_512F = 13  # OpenCV's number for it
 
 
 def end_in_points(model: onnx.ModelProto, *, side_px: int) -> bool:
@@ -145,7 +147,8 @@ def _last_layers(model: onnx.ModelProto, points: int) -> LastLayers | None:
 
 def _heat_maps(add: Builder, layers: LastLayers) -> str:
     """(1, points, height, width)."""
-    blocks = -(-len(layers.mixing[0]) // BLOCK) * BLOCK
+    block = _block()
+    blocks = -(-len(layers.mixing[0]) // block) * block
     mixed = add.layer(layers.source, _padded(layers.mixing[0], blocks), _padded(layers.mixing_biases[0], blocks))
     # A sum of convolutions: the runtime adds them up as it goes, where joined inputs would be copied first.
     sums: list[str] = []
@@ -159,6 +162,12 @@ def _heat_maps(add: Builder, layers: LastLayers) -> str:
         else:
             sums.append(add("Conv", filtered, weights, layers.biases[0]))
     return add("Clip", sums[-1], *CLIP)
+
+
+def _block() -> int:
+    """Channels that ONNX Runtime keeps together on this machine; filters that fill no block it would compute slowly."""
+    is_x86 = platform.machine() in ("x86_64", "AMD64")
+    return 8 if is_x86 and not cv2.checkHardwareSupport(AVX_512F) else 16
 
 
 def _peaks(add: Builder, maps: str) -> tuple[str, str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 HARD_SWISH_OPSET = 14  # the first with the operator
+RESIZE_OPSET = 13  # from which on it takes scales alone
+NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 
 
 def fuse_hard_swish(model: onnx.ModelProto) -> int:
@@ -38,6 +41,32 @@ def fuse_hard_swish(model: onnx.ModelProto) -> int:
     kept = [replaced.get(id(node), node) for node in nodes]
     replace_nodes(model, [node for node in kept if node is not None])
     require_opset(model, HARD_SWISH_OPSET)
+    return count
+
+
+def spread_gates(model: onnx.ModelProto) -> int:
+    """Multiply maps by gates of their own size, where a gate has one value per channel (squeeze and excitation).
+
+    ONNX Runtime keeps its blocked order of channels through products of equal shapes only: otherwise it reorders the
+    maps before and after.
+
+    Returns:
+        How many gates there were; those of maps whose size is open stay. The results are the same.
+    """
+    shapes, nodes, count = _shapes(model), [], 0
+    for node in model.graph.node:
+        maps, gate = (shapes.get(name, ()) for name in node.input) if node.op_type == "Mul" else ((), ())
+        if len(maps) == 4 and gate == (*maps[:2], 1, 1) and maps[2:] != (1, 1) and all(maps):
+            scales, spread = f"gate_{count}_scales", f"gate_{count}_spread"
+            model.graph.initializer.append(numpy_helper.from_array(np.array([1, 1, *maps[2:]], np.float32), scales))
+            nodes.append(helper.make_node("Resize", [node.input[1], "", scales], [spread], **NEAREST))
+            nodes.append(helper.make_node("Mul", [node.input[0], spread], list(node.output)))
+            count += 1
+        else:
+            nodes.append(node)
+    if count:
+        replace_nodes(model, nodes)
+        require_opset(model, RESIZE_OPSET)
     return count
 
 
@@ -76,6 +105,21 @@ def _hard_sigmoid_chain(
     if limits != [0, 6] or len(after) != 1 or after[0].op_type != "Div" or _constant(model, after[0].input[1]) != 6:
         return None
     return add.input[0], clip, after[0]
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """Of all values as far as they follow from the input's; 0 for a size that is open."""
+    plain = onnx.ModelProto.FromString(model.SerializeToString())
+    for node in plain.graph.node:
+        if node.op_type == "FusedConv":  # ONNX Runtime's own, of the shape of a convolution
+            node.op_type, node.domain = "Conv", ""
+            kept = [attribute for attribute in node.attribute if not attribute.name.startswith("activation")]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+    require_opset(plain, HARD_SWISH_OPSET)
+    graph = onnx.shape_inference.infer_shapes(plain).graph
+    values = [*graph.input, *graph.value_info, *graph.output]
+    return {value.name: tuple(int(size.dim_value) for size in value.type.tensor_type.shape.dim) for value in values}
 
 
 def _constant(model: onnx.ModelProto, name: str) -> float | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from checkpoints.errors import InputError
 from landmarks.openseeface.endings import end_in_points
-from landmarks.openseeface.graph import fix_batch, fuse_hard_swish
+from landmarks.openseeface.graph import fix_batch, fuse_hard_swish, spread_gates
 
 Tensor = NDArray[np.float32]
 
@@ -54,15 +54,12 @@ class Network:
 
 
 def load_network(folder: Path, file: ModelFile, *, batch: int = 1) -> Network:
-    """A network for batches of one size, with its hard-swish chains fused.
+    """A network for batches of one size.
 
     Raises:
         InputError: the file is missing, damaged or another network.
     """
-    model = read_model(folder, file)
-    fuse_hard_swish(model)
-    fix_batch(model, batch)
-    return Network(_session(folder / file.name, model))
+    return Network(_session(folder / file.name, _faster_model(folder, file, batch)))
 
 
 def load_landmark_network(folder: Path, file: ModelFile) -> Network:
@@ -71,9 +68,7 @@ def load_landmark_network(folder: Path, file: ModelFile) -> Network:
     Raises:
         InputError: the file is missing, damaged or another network.
     """
-    model = read_model(folder, file)
-    fuse_hard_swish(model)
-    fix_batch(model, 1)
+    model = _faster_model(folder, file, batch=1)
     end_in_points(model, side_px=file.input_px)
     return Network(_session(folder / file.name, model))
 
@@ -98,6 +93,15 @@ def read_model(folder: Path, file: ModelFile) -> onnx.ModelProto:
     for part, found, wanted in zip(("takes", "gives"), shapes, expected, strict=True):
         if found != wanted:
             raise InputError(f"{path}: {part} {_words(found)} where {_words(wanted)} is expected; {ADVICE}")
+    return model
+
+
+def _faster_model(folder: Path, file: ModelFile, batch: int) -> onnx.ModelProto:
+    """The graph of a network, the same function rewritten for batches of one size."""
+    model = read_model(folder, file)
+    fuse_hard_swish(model)
+    fix_batch(model, batch)
+    spread_gates(model)
     return model
 
 

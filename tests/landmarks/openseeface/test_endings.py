@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper
 
+from landmarks.openseeface import endings
 from landmarks.openseeface.endings import end_in_points
 from landmarks.openseeface.models import LANDMARK_MODELS, read_model
 from tests.landmarks.openseeface.small_network import POINTS, landmark_model, session
@@ -31,8 +32,10 @@ def maps_model(cells: int) -> onnx.ModelProto:
     return helper.make_model(graph, ir_version=4, opset_imports=[helper.make_opsetid("", 11)])
 
 
+@pytest.mark.parametrize("block", [8, 16])
 @pytest.mark.parametrize("seed", range(4))
-def test_offsets_are_computed_where_they_are_wanted(seed: int) -> None:
+def test_offsets_are_computed_where_they_are_wanted(seed: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings, "_block", lambda: block)
     picture = np.random.default_rng(seed).normal(size=(1, 3, 32, 32)).astype(np.float32)
     model = landmark_model(seed=seed)
     heat, places = read(session(model).run(None, {"input": picture})[0], 32)
