@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facereenact.errors import FaceNotFoundError
 from facereenact.track_settings import TrackSettings
@@ -70,10 +72,23 @@ def raise_without_face(part: Part, settings: TrackSettings) -> None:
 def tracked(frames: Iterable[Frame], tracker: FacesTracker, tell: Callable[[int], None]) -> Part:
     """The faces of every frame; `tell` is told how many frames are done."""
     part = Part([], [])
-    for frame in frames:
-        part.add(frame.timestamp_s, tracker(frame.image))
+    for time_s, row in timed_rows(frames, tracker):
+        part.add(time_s, row)
         tell(len(part.rows))
     return part
+
+
+def timed_rows(frames: Iterable[Frame], tracker: FacesTracker) -> Iterator[tuple[float, Row]]:
+    """Time and faces of every frame, as the tracker follows them."""
+    times_s: deque[float] = deque()
+
+    def images() -> Iterator[NDArray[np.uint8]]:
+        for frame in frames:
+            times_s.append(frame.timestamp_s)
+            yield frame.image
+
+    for row in tracker.follow(images()):
+        yield times_s.popleft(), row
 
 
 def opened(name: TrackerName, settings: TrackSettings) -> FacesTracker:

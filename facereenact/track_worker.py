@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 
 import cv2
 
-from facereenact.track_parts import Part, opened
+from facereenact.track_parts import Part, opened, timed_rows
 from facereenact.track_processes import PartTask, open_part
 
 BATCH = 15  # frames that are sent together
@@ -32,8 +32,8 @@ def messages(task: PartTask) -> Iterator[Part | str | None]:
     try:
         with closing(opened(task.tracker, settings)) as tracker:
             part = Part([], [])
-            for frame in open_part(task):
-                part.add(frame.timestamp_s + task.from_s, tracker(frame.image))
+            for time_s, row in timed_rows(open_part(task), tracker):
+                part.add(time_s + task.from_s, row)
                 if len(part.rows) == BATCH:
                     yield part
                     part = Part([], [])

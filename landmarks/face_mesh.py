@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 import numpy as np
@@ -39,7 +39,7 @@ class FaceMesh:
 
     vertices: NDArray[np.float32]  # (478, 3), pixels x, y and depth in the same unit (smaller is nearer)
 
-    @property
+    @cached_property
     def points(self) -> NDArray[np.float32]:
         """(68, 2) the OpenSeeFace points, pixels."""
         return (point_weights() @ self.vertices[:, :2]).astype(np.float32)

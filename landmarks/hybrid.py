@@ -31,18 +31,23 @@ def combined(geometry: SeenFace, mesh: FaceMesh) -> SeenFace:
     points, seen = geometry.points.copy(), mesh.points
     scores = _scores(geometry)
     for first, second, lids, pupil in EYES:
-        # As complex numbers, a similarity is a product and a sum.
-        own, other = (_complex(p[[first, second]]) for p in (points, seen))
-        factor = (own[1] - own[0]) / (other[1] - other[0]) if other[1] != other[0] else 0
-        if not SCALES[0] < abs(factor) < SCALES[1]:
+        factor = _eye_factor(points, seen, first, second)
+        if factor is None:
             scores[lids] *= ALONE
             scores[pupil] *= ALONE
             continue
         moved = [*range(lids.start, lids.stop), pupil]
-        placed = own[0] + factor * (_complex(seen[moved]) - other[0])
+        placed = _complex(points[first]) + factor * (_complex(seen[moved]) - _complex(seen[first]))
         points[moved] = np.stack([placed.real, placed.imag], axis=1)
         scores[pupil] = scores[lids].mean()
     return SeenFace(points, scores)
+
+
+def keeps_pupil(geometry: SeenFace, mesh: FaceMesh | None) -> bool:
+    """Whether a pupil of OpenSeeFace stays: there is no mesh, or `combined` does not take both of its eyes."""
+    if mesh is None:
+        return True
+    return any(_eye_factor(geometry.points, mesh.points, first, second) is None for first, second, _, _ in EYES)
 
 
 def without_mesh(geometry: SeenFace) -> SeenFace:
@@ -82,5 +87,15 @@ def _scores(face: SeenFace) -> NDArray[np.float32]:
     return np.ones(len(face.points), np.float32) if face.scores is None else face.scores.copy()
 
 
+def _eye_factor(points: NDArray[np.float32], seen: NDArray[np.float32], first: int, second: int) -> complex | None:
+    """Turn and scale from an eye as the mesh sees it to that of the points, given its corners; None where they differ.
+
+    As complex numbers, a turn and a scale are one factor.
+    """
+    own, other = (complex(*(each[second] - each[first]).tolist()) for each in (points, seen))
+    factor = own / other if other else 0
+    return factor if SCALES[0] < abs(factor) < SCALES[1] else None
+
+
 def _complex(points: NDArray[np.float32]) -> NDArray[np.complex128]:
-    return np.asarray(points[:, 0] + 1j * points[:, 1], np.complex128)
+    return np.asarray(points[..., 0] + 1j * points[..., 1], np.complex128)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from checkpoints import is_installed, locate
 from checkpoints.errors import InputError
-from landmarks.hybrid import EYES, SAME_FACE, combined, paired, without_geometry, without_mesh
+from landmarks.hybrid import EYES, SAME_FACE, combined, keeps_pupil, paired, without_geometry, without_mesh
 from landmarks.identities import Identities, distance
 from landmarks.mediapipe_tracker import TRACKER_NAME, FaceChoice, choose_face, faces_in_frame
 from landmarks.meshes import Meshes
@@ -41,6 +41,10 @@ class FacesTracker(Protocol):
     def __call__(self, image: Image) -> list[SeenFace | None]:
         """The faces in the next frame, RGB uint8 (height, width, 3): the same person always at the same index."""
         ...
+
+    def follow(self, images: Iterable[Image]) -> Iterator[list[SeenFace | None]]:
+        """The faces in each of the next frames; sooner than one by one where a tracker gains from seeing some ahead."""
+        return map(self, images)
 
 
 def choose_tracker(wanted: str = "auto") -> tuple[TrackerName, str]:
@@ -107,7 +111,7 @@ class OneFace:
         return self._tracker(image)[0]
 
 
-class OpenSeeFaceFaces:
+class OpenSeeFaceFaces(FacesTracker):
     """OpenSeeFace; `states` is what it says about the last frame, for packets and logs."""
 
     def __init__(self, following: Following) -> None:
@@ -138,9 +142,29 @@ class OpenSeeFaceFaces:
         self._tracker.close()
 
     def __call__(self, image: Image) -> list[SeenFace | None]:
-        faces = self._tracker.points(image)
+        self.sighted(image)
+        return self._placed(self._tracker.with_pupils(image))
+
+    def follow(self, images: Iterable[Image]) -> Iterator[list[SeenFace | None]]:
+        coming = iter(images)
+        for image in coming:  # one by one until it is settled whom to follow
+            yield self(image)
+            if self._is_settled:
+                break
+        yield from map(self._placed, self._tracker.follow(coming))
+
+    def sighted(self, image: Image) -> list[SeenFace]:
+        """The faces in the next frame, in any order, with pupils in the middle of the eyes, score 0."""
+        faces = self._tracker.sighted(image)
         if faces and not self._is_settled:
             faces = self._chosen(image, faces)
+        return [seen_face(face) for face in faces]
+
+    def with_pupils(self, image: Image) -> list[SeenFace]:
+        """The same with their pupils; the frame is given once more."""
+        return [seen_face(face) for face in self._tracker.with_pupils(image)]
+
+    def _placed(self, faces: list[FacePoints]) -> list[SeenFace | None]:
         seen = [seen_face(face) for face in faces]
         placed = self._identities.placed(seen)
         numbers = {id(face): number for number, face in enumerate(placed) if face is not None}
@@ -170,10 +194,10 @@ class OpenSeeFaceFaces:
             return faces
         self._tracker.reset()
         self._tracker.start_at(wanted.points)
-        return self._tracker.points(image)
+        return self._tracker.sighted(image)
 
 
-class MediaPipeFaces:
+class MediaPipeFaces(FacesTracker):
     """MediaPipe's mesh; what is said of OpenSeeFace means nothing to it."""
 
     name = TRACKER_NAME
@@ -194,7 +218,7 @@ class MediaPipeFaces:
         return self._identities.placed([SeenFace(mesh.points) for mesh in self.meshes(image)])
 
 
-class HybridFaces:
+class HybridFaces(FacesTracker):
     """OpenSeeFace's geometry with the eyes of MediaPipe's mesh (see `landmarks.hybrid`)."""
 
     def __init__(self, following: Following) -> None:
@@ -215,19 +239,21 @@ class HybridFaces:
         self.meshes.close()
 
     def __call__(self, image: Image) -> list[SeenFace | None]:
-        size = (image.shape[1], image.shape[0])
-        faces = [face for face in self.geometry(image) if face is not None]
-        pairs = paired(faces, self.meshes(image))
+        faces, meshes = self.geometry.sighted(image), self.meshes(image)
+        pairs = paired(faces, meshes)
         if self._looks_elsewhere(pairs):
             x, y = faces[0].centre.tolist()
             self.meshes.start_at((x, y))
-            pairs = paired(faces, self.meshes(image))
+            meshes = self.meshes(image)
+            pairs = paired(faces, meshes)
+        if any(face is not None and keeps_pupil(face, mesh) for face, mesh in pairs):
+            pairs = paired(self.geometry.with_pupils(image), meshes)
         seen = []
         for face, mesh in pairs:
             if face is not None:
                 seen.append(without_mesh(face) if mesh is None else combined(face, mesh))
             elif mesh is not None:
-                seen.append(without_geometry(mesh, size))
+                seen.append(without_geometry(mesh, (image.shape[1], image.shape[0])))
         return self._identities.placed(seen)
 
     def _looks_elsewhere(self, pairs: list[tuple[SeenFace | None, Any]]) -> bool:

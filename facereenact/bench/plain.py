@@ -37,7 +37,7 @@ class PlainTracker:
         self._box = found.box_xywh
         pupils = self._pupils(image, found.points)
         size = (image.shape[1], image.shape[0])
-        face = self._slot.see(found, pupils, score_limit=math.inf)
+        face = self._slot.see(found, score_limit=math.inf).with_pupils(*pupils)
         return self._slot.state(face, size, solver=self._solver).points
 
     def _regressed(self, image: NDArray[np.uint8]) -> Regression:

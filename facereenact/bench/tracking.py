@@ -25,20 +25,23 @@ from facereenact.track_parts import cores
 from facereenact.track_settings import TrackSettings
 from facereenact.tracking import track_video
 from facereenact.video import VideoReader
-from landmarks.openseeface import OpenSeeFaceTracker
+from landmarks.openseeface import FacePoints, OpenSeeFaceTracker
 from landmarks.openseeface.boxes import Box, crop_around
 from landmarks.openseeface.pose import CorrectedPose
-from landmarks.openseeface.pupils import PupilFinder
+from landmarks.openseeface.pupils import PupilFinder, cut_eyes
 from landmarks.openseeface.regression import LandmarkRegressor, regression
 from landmarks.openseeface.slots import Slot
+from landmarks.openseeface.tracker import GROUP
 
 Image = NDArray[np.uint8]
 Track = Callable[[Image], object]
+TrackAll = Callable[[list[Image]], object]
 
 STAGES = ("crop", "landmark network to points", "points in the frame", "pupils", "pose and features")
+PUPILS_OF_MANY = f"pupils, of {GROUP} frames at once"
 PLAIN = "plain steps, networks as published"
-MOST_FRAMES = 100  # that are held in memory
-CHUNK = 20  # frames that one way to track gets before the next has its turn
+MOST_FRAMES = 6 * GROUP  # that are held in memory
+CHUNK = GROUP  # frames that one way to track gets before the next has its turn
 LONG = 3000  # frames of the video that is tracked from file to file
 PLAIN_S = 20.0  # of it that are tracked in plain steps, which are the same from frame to frame
 
@@ -69,13 +72,14 @@ def print_tracker(driver: Path, folder: Path, *, rounds: int) -> None:
         images = [frame.image for _, frame in zip(range(MOST_FRAMES), VideoReader(driver), strict=False)]
         read_ms = median(_read_ms(driver) for _ in range(rounds))
         stages = _stages(models_dir, images[0])
-        ways: dict[str, Track] = {
-            "tracked frame": OpenSeeFaceTracker(models_dir),
-            "its points alone, as track needs": OpenSeeFaceTracker(models_dir).points,
-            "its networks alone: the floor": stages.networks,
-            PLAIN: (plain := PlainTracker(models_dir, stages.box)),
+        plain = PlainTracker(models_dir, stages.box)
+        ways: dict[str, TrackAll] = {
+            "a frame as it comes": _one_by_one(OpenSeeFaceTracker(models_dir)),
+            "its points in a video, as track finds them": _followed(OpenSeeFaceTracker(models_dir)),
+            "its networks alone: the floor": _one_by_one(stages.networks),
+            PLAIN: _one_by_one(plain),
         }
-        ms = _interleaved({**ways, "stages": stages}, images, rounds)
+        ms = _interleaved({**ways, "stages": stages.all}, images, rounds)
     stage_table = Table("stage", "ms a frame", title="a tracked frame of OpenSeeFace, one core")
     stage_table.add_row("read the video", f"{read_ms:.2f}")
     for name, seconds in stages.seconds.items():
@@ -134,16 +138,24 @@ def _read_ms(video: Path) -> float:
     return 1000 * (time.perf_counter() - begin) / count
 
 
-def _interleaved(ways: dict[str, Track], images: list[Image], rounds: int) -> dict[str, float]:
+def _one_by_one(track: Track) -> TrackAll:
+    return lambda images: [track(image) for image in images]
+
+
+def _followed(tracker: OpenSeeFaceTracker) -> TrackAll:
+    return lambda images: list(tracker.follow(images))
+
+
+def _interleaved(ways: dict[str, TrackAll], images: list[Image], rounds: int) -> dict[str, float]:
     """Milliseconds a frame of each way to track, in turn, so that all meet the machine in the same state."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for first in range(0, len(images), CHUNK):
+            part = images[first : first + CHUNK]
             for name, track in ways.items():
-                for image in images[first : first + CHUNK]:
-                    begin = time.perf_counter()
-                    track(image)
-                    seconds[name].append(time.perf_counter() - begin)
+                begin = time.perf_counter()
+                track(part)
+                seconds[name].append((time.perf_counter() - begin) / len(part))
     return {name: 1000 * median(values) for name, values in seconds.items()}
 
 
@@ -166,13 +178,22 @@ class Stages:
 
     def __init__(self, models_dir: Path, image: Image, box: Box) -> None:
         self.box = box
-        self.seconds: dict[str, list[float]] = {name: [] for name in STAGES}
-        self._regressor, self._pupils = LandmarkRegressor(models_dir), PupilFinder(models_dir)
+        self.seconds: dict[str, list[float]] = {name: [] for name in (*STAGES, PUPILS_OF_MANY)}
+        self._regressor = LandmarkRegressor(models_dir)
+        self._pupils, self._pupils_of_many = PupilFinder(models_dir), PupilFinder(models_dir, faces=GROUP)
         self._slot, self._solver = Slot(0), CorrectedPose()
         self._planes = self._regressor.picture(image, crop_around(box, _size(image))).copy()
         self._eyes = np.zeros((2, 3, 32, 32), np.float32)
 
-    def __call__(self, image: Image) -> None:
+    def all(self, images: list[Image]) -> None:
+        """The steps of some frames, then the pupils of all of them once more, at once."""
+        faces = [self(image) for image in images]
+        begin = time.perf_counter()
+        self._pupils_of_many([cut_eyes(image, face) for image, face in zip(images, faces, strict=True)])
+        self.seconds[PUPILS_OF_MANY].append((time.perf_counter() - begin) / len(images))
+
+    def __call__(self, image: Image) -> FacePoints:
+        """The face in the next frame."""
         size = _size(image)
         clock = [time.perf_counter()]
         crop = crop_around(self.box, size)
@@ -182,13 +203,15 @@ class Stages:
         clock.append(time.perf_counter())
         found = regression(heat, places, crop=crop, side_px=self._regressor.side_px)
         clock.append(time.perf_counter())
-        pupils = self._pupils(image, found)
+        face = self._slot.see(found, score_limit=1.0)
+        face = face.with_pupils(*self._pupils([cut_eyes(image, face)])[0])
         clock.append(time.perf_counter())
-        self._slot.state(self._slot.see(found, pupils, score_limit=1.0), size, solver=self._solver)
+        self._slot.state(face, size, solver=self._solver)
         clock.append(time.perf_counter())
         self.box = found.box_xywh
         for name, seconds in zip(STAGES, np.diff(clock).tolist(), strict=True):
             self.seconds[name].append(seconds)
+        return face
 
     def networks(self, _: Image) -> None:
         """The two networks, whatever the frame."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landmarks.openseeface.pose import SentPose
+
+PUPILS = slice(66, 68)
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,10 +18,18 @@ class FacePoints:
     """Where one face is in one frame."""
 
     number: int  # of the place that the tracker follows this face in, from 0
-    points: NDArray[np.float32]  # (68, 2), pixels (x, y); a pupil that was not seen is (0, 0) with score 0
+    points: NDArray[np.float32]  # (68, 2), pixels (x, y); a pupil not seen or not looked for is (0, 0) with score 0
     scores: NDArray[np.float32]  # (68,), 0 to 1; "compat" states the peaks themselves, up to about 1.2
     confidence: float  # mean peak of the points without the pupils
     box_xywh: NDArray[np.float32]  # (4,), pixels, of the points without the pupils
+
+    def with_pupils(self, points: NDArray[np.float32], scores: NDArray[np.float32]) -> Self:
+        """The same face with pupils (2, 2), pixels, and their scores (2,)."""
+        return replace(
+            self,
+            points=np.concatenate([self.points[: PUPILS.start], points]),
+            scores=np.concatenate([self.scores[: PUPILS.start], scores]),
+        )
 
 
 @dataclass(frozen=True, eq=False)

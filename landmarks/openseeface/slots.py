@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landmarks.openseeface.boxes import overlap
-from landmarks.openseeface.face import Face, FacePoints
+from landmarks.openseeface.face import PUPILS, Face, FacePoints
 from landmarks.openseeface.features import Features
 from landmarks.openseeface.pose import HeadPose, PoseSolver, normalised
 from landmarks.openseeface.regression import Regression
@@ -33,22 +32,23 @@ class Slot:
 
     number: int
     pose: HeadPose | None = None
-    centre: NDArray[np.float32] | None = None
+    found: Regression | None = None  # in the frame before
     features: Features = field(default_factory=Features)
 
     def forget_pose(self) -> None:
         """The face is not in the frame; what is usual for it stays known."""
-        self.pose, self.centre = None, None
+        self.pose, self.found = None, None
 
-    def see(
-        self, found: Regression, pupils: tuple[NDArray[np.float32], NDArray[np.float32]], *, score_limit: float
-    ) -> FacePoints:
-        """The face in one more frame."""
-        self.centre = found.centre
+    def see(self, found: Regression, *, score_limit: float) -> FacePoints:
+        """The face in one more frame, without its pupils."""
+        self.found = found
+        points, scores = np.zeros((PUPILS.stop, 2), np.float32), np.zeros(PUPILS.stop, np.float32)
+        points[: PUPILS.start] = found.points
+        np.clip(found.heat, 0, score_limit, out=scores[: PUPILS.start])
         return FacePoints(
             number=self.number,
-            points=np.concatenate([found.points, pupils[0]]),
-            scores=np.clip(np.concatenate([found.heat, pupils[1]]), 0, score_limit),
+            points=points,
+            scores=scores,
             confidence=found.confidence,
             box_xywh=found.box_xywh,
         )
@@ -88,10 +88,12 @@ def best_finds(finds: list[Find], count: int) -> list[Regression]:
 
 def assigned(finds: list[Regression], slots: list[Slot]) -> list[tuple[Slot, Regression | None]]:
     """Each slot with its face of this frame: the nearest pairs first, what is new to the first empty slots."""
+    if len(finds) == len(slots) == 1:  # as below, at once
+        return [(slots[0], finds[0])]
     pairs = []
     for index, find in enumerate(finds):
         for slot in slots:
-            far = np.inf if slot.centre is None else float(np.linalg.norm(slot.centre - find.centre))
+            far = np.inf if slot.found is None else float(np.linalg.norm(slot.found.centre - find.centre))
             pairs.append((far, slot.number, index))
     of_slot: dict[int, int] = {}
     for _, number, index in sorted(pairs):

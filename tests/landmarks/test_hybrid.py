@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from landmarks.face_mesh import FaceMesh, point_weights
-from landmarks.hybrid import ALONE, EYES, combined, paired, without_geometry, without_mesh
-from landmarks.trackers import Following, HybridFaces, MediaPipeFaces
+from landmarks.hybrid import ALONE, EYES, combined, keeps_pupil, paired, without_geometry, without_mesh
+from landmarks.trackers import Following, HybridFaces, MediaPipeFaces, OpenSeeFaceFaces
 from landmarks.tracking import SeenFace, eye_openness
 from landmarks.types import LEFT_EYE, RIGHT_EYE
 from tests.faces import acted, hopper
@@ -55,6 +55,16 @@ def test_the_pupils_follow_the_mesh() -> None:
     looking = acted(hopper().landmarks, gaze=(0.02, 0)).points[0]
     face = combined(geometry(moved(points)), mesh_of(looking))
     np.testing.assert_allclose(face.points[66:], moved(looking)[66:], atol=0.3)
+
+
+@pytest.mark.parametrize("width", [0.0, 0.2, 1.0, 3.0])
+@pytest.mark.parametrize("eye", [RIGHT_EYE, LEFT_EYE])
+def test_a_pupil_is_kept_where_an_eye_is_not_taken_over(width: float, eye: slice) -> None:
+    points = hopper().landmarks.points[0]
+    seen = points.copy()
+    seen[eye] = points[eye.start] + width * (points[eye] - points[eye.start])
+    assert keeps_pupil(geometry(points), mesh_of(seen)) == (width != 1)
+    assert keeps_pupil(geometry(points), None)
 
 
 @pytest.mark.parametrize("width", [0.0, 0.2, 3.0])
@@ -110,19 +120,19 @@ def test_the_blinks_of_the_mesh_are_kept(
 ) -> None:
     """Printed per clip and eye: blinks in the mesh, of these in the hybrid and in OpenSeeFace alone; then winks."""
     install_models(tmp_path, monkeypatch)
-    hybrid, mesh = HybridFaces(Following()), MediaPipeFaces(Following())
+    hybrid, mesh, alone = (kind(Following()) for kind in (HybridFaces, MediaPipeFaces, OpenSeeFaceFaces))
     rows, total, kept = [], 0, 0
     for name in CLIPS:
-        hybrid.reset()
-        mesh.reset()
+        for tracker in (hybrid, mesh, alone):
+            tracker.reset()
         start = time.perf_counter()
         tracks: dict[str, list[NDArray[np.float32]]] = {"mesh": [], "hybrid": [], "alone": []}
         for image in clip(shared_media, name):
-            seen, face = mesh(image)[0], hybrid(image)[0]
-            state = hybrid.geometry.states
-            if seen is not None and face is not None and state:
-                for key, points in (("mesh", seen.points), ("hybrid", face.points), ("alone", state[0].points)):
-                    tracks[key].append(eye_openness(points[None])[0])
+            row = {"mesh": mesh(image)[0], "hybrid": hybrid(image)[0], "alone": alone(image)[0]}
+            if all(row.values()):
+                for key, face in row.items():
+                    assert face is not None
+                    tracks[key].append(eye_openness(face.points[None])[0])
         openness = {key: np.array(values) for key, values in tracks.items()}
         found = {key: [blinks(values[:, eye]) for eye in (0, 1)] for key, values in openness.items()}
         cells = [f"{name:<5}{len(openness['mesh']):6}"]

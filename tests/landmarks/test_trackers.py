@@ -208,6 +208,46 @@ def test_the_hybrid_points_mediapipe_at_the_face_of_openseeface(
     assert shown.scores is not None and shown.scores[36:48].mean() > 0.5
 
 
+@pytest.mark.parametrize(("faces", "choice"), [(1, "largest"), (1, 0), (2, "largest")])
+@pytest.mark.parametrize("name", ["hybrid", "openseeface", "mediapipe"])
+def test_frames_that_are_followed_show_the_same(
+    name: str, faces: int, choice: FaceChoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name != "mediapipe":
+        install_models(tmp_path, monkeypatch)
+    frames = [BLANK, *[np.roll(couple(), 3 * index, axis=1) for index in range(6)], BLANK, couple(), couple()]
+    tracker = open_tracker(choose_tracker(name)[0], Following(faces, choice))
+    expected = [tracker(image) for image in frames]
+    tracker.reset()
+    found = list(tracker.follow(iter(frames)))
+    tracker.close()
+    assert len(found) == len(frames)
+    for row, other in zip(found, expected, strict=True):
+        for own, seen in zip(row, other, strict=True):
+            assert (own is None) == (seen is None)
+            if own is not None and seen is not None:
+                np.testing.assert_allclose(own.points, seen.points, atol=1e-2)
+                assert (own.scores is None) == (seen.scores is None)
+                if own.scores is not None and seen.scores is not None:
+                    np.testing.assert_allclose(own.scores, seen.scores, atol=1e-5)
+
+
+def test_the_hybrid_looks_for_pupils_only_where_no_mesh_shows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_models(tmp_path, monkeypatch)
+    tracker, looks = HybridFaces(Following()), []
+    look = tracker.geometry.with_pupils
+    monkeypatch.setattr(tracker.geometry, "with_pupils", lambda image: looks.append(1) or look(image))
+    whole = tracker(hopper().image)[0]
+    assert whole is not None and whole.scores is not None and whole.scores[66:].all() and not looks
+    monkeypatch.setattr(tracker, "meshes", lambda image: [])
+    alone = tracker(hopper().image)[0]
+    tracker.geometry.close()
+    assert len(looks) == 1 and alone is not None and alone.scores is not None and alone.scores[66:].all()
+    assert np.linalg.norm(alone.points[66:] - whole.points[66:], axis=1).max() < 5
+
+
 def test_the_hybrid_uses_the_mesh_where_openseeface_sees_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,7 +255,7 @@ def test_the_hybrid_uses_the_mesh_where_openseeface_sees_nothing(
     tracker = HybridFaces(Following())
     both = tracker(hopper().image)[0]
     tracker.geometry.reset()
-    monkeypatch.setattr(OpenSeeFaceFaces, "__call__", lambda self, image: [None])
+    monkeypatch.setattr(OpenSeeFaceFaces, "sighted", lambda self, image: [])
     alone = tracker(hopper().image)[0]
     tracker.close()
     assert both is not None and alone is not None and both.scores is not None and alone.scores is not None

@@ -1,5 +1,6 @@
 """Finding, following and giving up faces, with networks that know where the faces are."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from checkpoints.errors import InputError
 from landmarks.openseeface import PRESETS, OpenSeeFaceTracker, Preset
 from landmarks.openseeface import tracker as module
 from landmarks.openseeface.boxes import Crop
+from landmarks.openseeface.pupils import Pupils
 from landmarks.openseeface.regression import Regression
 from landmarks.openseeface.slots import Find, best_finds
+from landmarks.openseeface.tracker import GROUP
 from tests.landmarks.openseeface.fabricated import regression
 
 IMAGE = np.zeros((480, 640, 3), np.uint8)
@@ -25,6 +28,11 @@ class Scene:
     def __init__(self) -> None:
         self.faces: list[tuple[float, float]] = []
         self.detections = 0
+        self.groups: list[int] = []  # for how many faces at once pupils were looked for
+
+    def pupils(self, eyes: list[NDArray[np.float32]]) -> list[Pupils]:
+        self.groups.append(len(eyes))
+        return [(each, np.ones(2, np.float32)) for each in eyes]
 
     def detect(self, image: NDArray[np.uint8], *, count: int) -> list[NDArray[np.float32]]:
         self.detections += 1
@@ -43,14 +51,16 @@ class Scene:
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     scene = Scene()
 
-    def pupils(image: NDArray[np.uint8], face: Regression) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return face.points[[37, 43]], np.ones(2, np.float32)
-
     def fake(value: Any) -> Any:
         return lambda *_, **__: value
 
-    for name, value in (("LandmarkRegressor", scene.regress), ("FaceDetector", scene.detect), ("PupilFinder", pupils)):
+    for name, value in (
+        ("LandmarkRegressor", scene.regress),
+        ("FaceDetector", scene.detect),
+        ("PupilFinder", scene.pupils),
+    ):
         monkeypatch.setattr(module, name, fake(value))
+    monkeypatch.setattr(module, "cut_eyes", lambda image, face: face.points[[37, 43]])
     return scene
 
 
@@ -133,6 +143,55 @@ def test_a_second_face_is_found_by_the_scan(scene: Scene) -> None:
     scene.faces = [(150, 150), (450, 150)]
     counts = [len(track(IMAGE)) for _ in range(4)]
     assert counts == [1, 1, 2, 2]
+
+
+def moving(scene: Scene, places: list[list[tuple[float, float]]]) -> Iterator[NDArray[np.uint8]]:
+    """Frames in which the faces are at the places, counted as they are asked for."""
+    for scene.faces in places:
+        yield IMAGE
+
+
+@pytest.mark.parametrize("preset", ["compat", "corrected"])
+def test_frames_that_are_followed_show_what_each_shows(scene: Scene, preset: str) -> None:
+    places: list[list[tuple[float, float]]] = [[(150 + 5 * step, 150), (450, 150 + 5 * step)] for step in range(30)]
+    places[3:6] = [[]] * 3
+    places[10] = places[10][:1]
+    track = tracker(replace(PRESETS[preset], max_faces=2))
+    expected = [track.points(image) for image in moving(scene, places)]
+    track.reset()
+    scene.groups.clear()
+    found = list(track.follow(moving(scene, places)))
+    assert [[face.number for face in faces] for faces in found] == [[face.number for face in each] for each in expected]
+    for faces, each in zip(found, expected, strict=True):
+        for face, other in zip(faces, each, strict=True):
+            np.testing.assert_array_equal(face.points, other.points)
+            np.testing.assert_array_equal(face.scores, other.scores)
+    assert scene.groups == [sum(map(len, expected[:GROUP])), sum(map(len, expected[GROUP:]))]
+
+
+def test_following_looks_a_group_ahead_and_no_further(scene: Scene) -> None:
+    asked = []
+    scene.faces = [(200, 200)]
+    following = tracker("corrected").follow(asked.append(number) or IMAGE for number in range(3 * GROUP))
+    for _ in range(GROUP):
+        assert len(next(following)) == 1 and len(asked) == GROUP
+    next(following)
+    assert len(asked) == 2 * GROUP
+
+
+def test_a_video_without_frames_has_no_faces(scene: Scene) -> None:
+    assert list(tracker("corrected").follow([])) == []
+
+
+def test_faces_are_sighted_without_pupils(scene: Scene) -> None:
+    track = tracker("corrected")
+    scene.faces = [(200, 200)]
+    (face,) = track.sighted(IMAGE)
+    assert not face.points[66:].any() and not face.scores[66:].any() and not scene.groups
+    (whole,) = track.with_pupils(IMAGE)
+    np.testing.assert_array_equal(whole.points[66:], face.points[[37, 43]])
+    np.testing.assert_array_equal(whole.points[:66], face.points[:66])
+    assert (whole.scores[66:] == 1).all()
 
 
 def test_finds_of_one_face_are_one() -> None:
