@@ -20,6 +20,7 @@ from landmarks.openseeface.slots import Slot
 Float = NDArray[np.float32]
 
 POINTS, CELLS, SIDE_PX, EYE_PX = 66, 28, 224, 32
+LOST = 0.6  # mean peak below which there is no face
 EYES = ((36, 39, False), (42, 45, True))  # corners, and whether it is mirrored
 
 
@@ -29,12 +30,16 @@ class PlainTracker:
     def __init__(self, models_dir: Path, box: Box) -> None:
         self._landmarks, self._gaze = (_session(models_dir / file.name) for file in (LANDMARK_MODELS[0], GAZE_MODEL))
         self._slot, self._solver = Slot(0), CompatiblePose()
-        self._box = box
+        self._box = self._first_box = box
 
     def __call__(self, image: NDArray[np.uint8]) -> Float:
-        """(68, 2) points in the next frame."""
+        """(68, 2) points in the next frame; where the face is lost it is awaited in the first box."""
         found = self._regressed(image)
-        self._box = found.box_xywh
+        if found.confidence < LOST:
+            self._box = self._first_box
+            found = self._regressed(image)
+        else:
+            self._box = found.box_xywh
         pupils = self._pupils(image, found.points)
         size = (image.shape[1], image.shape[0])
         face = self._slot.see(found, score_limit=math.inf).with_pupils(*pupils)

@@ -17,41 +17,56 @@ Look = Callable[[NDArray[np.uint8]], list[Regression]]
 
 @dataclass(frozen=True)
 class Recovery:
-    """Where else to look, in this order, until a face is found."""
+    """Where else to look for a face: in the frame turned upright, and in parts of it, where it is larger.
 
-    angles_deg: tuple[float, ...] = (
-        45,
-        -45,
-        90,
-        -90,
-        180,
-    )  # the detector itself sees faces up to about 45 degrees of roll
+    To search all of a large frame takes as long as to track a hundred others: only the first frame of a video is. In
+    later ones turned frames and parts have their turns, by and by all of them.
+    """
+
+    # The detector itself sees faces up to about 45 degrees of roll.
+    angles_deg: tuple[float, ...] = (45, -45, 90, -90, 180)
     tiles_px: tuple[int, ...] = (320, 224)  # a face of 24 pixels is then as large as the detector needs it
     tile_overlap: float = 0.25
-    every: int = 5  # frames, once the face has been away for long
+    tiles_at_once: int = 14  # what covers 640x360 or 512x512: a face in any view of these is seen in the second turn
+    every: int = 5  # frames for a turn, once the face has been away for long
 
-    def __call__(self, image: NDArray[np.uint8], look: Look) -> list[Regression]:
-        """The faces of the first view that shows any."""
-        for view, to_frame in self._views(image):
+    def __call__(self, image: NDArray[np.uint8], look: Look, *, turn: int | None) -> list[Regression]:
+        """The faces of the first view that shows any, of the views of a turn, counted from 0, or of all (None)."""
+        for view, to_frame in self._views(image, turn):
             found = look(view)
             if found:
                 return [Regression(_moved(face.points, to_frame), face.heat) for face in found]
         return []
 
-    def _views(self, image: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float64]]]:
+    def _views(
+        self, image: NDArray[np.uint8], turn: int | None
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float64]]]:
         """Pictures and the (2, 3) matrices that take their pixels to the frame's."""
-        for angle_deg in self.angles_deg:
-            matrix, size = turn(image.shape[1], image.shape[0], angle_deg)
-            back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
-            yield np.asarray(cv2.warpAffine(image, matrix, size), np.uint8), back
-        height, width = image.shape[:2]
-        for tile in self.tiles_px:
-            for top in tile_starts(height, tile, self.tile_overlap) if tile < max(width, height) else []:
-                for left in tile_starts(width, tile, self.tile_overlap):
-                    yield image[top : top + tile, left : left + tile], np.array([[1.0, 0, left], [0, 1, top]])
+        if turn is None or turn % 2 == 0:
+            for angle_deg in self.angles_deg:
+                matrix, size = turned(image.shape[1], image.shape[0], angle_deg)
+                back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+                yield np.asarray(cv2.warpAffine(image, matrix, size), np.uint8), back
+        tiles = self._tiles(image.shape[1], image.shape[0])
+        if turn is not None:
+            count = self.tiles_at_once if turn % 2 else 0
+            first = turn // 2 * self.tiles_at_once
+            tiles = [tiles[index % len(tiles)] for index in range(first, first + min(count, len(tiles)))]
+        for left, top, side in tiles:
+            yield image[top : top + side, left : left + side], np.array([[1.0, 0, left], [0, 1, top]])
+
+    def _tiles(self, width: int, height: int) -> list[tuple[int, int, int]]:
+        """Left, top and side of the parts of a frame, pixels, the large ones first."""
+        return [
+            (left, top, side)
+            for side in self.tiles_px
+            if side < max(width, height)
+            for top in tile_starts(height, side, self.tile_overlap)
+            for left in tile_starts(width, side, self.tile_overlap)
+        ]
 
 
-def turn(width: int, height: int, angle_deg: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
+def turned(width: int, height: int, angle_deg: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
     """The (2, 3) matrix that turns a picture clockwise, and the (width, height) that then holds all of it."""
     centre = ((width - 1) / 2, (height - 1) / 2)
     matrix = np.asarray(cv2.getRotationMatrix2D(centre, -angle_deg, 1.0), np.float64)

@@ -53,6 +53,7 @@ class OpenSeeFaceTracker:
         """Forget all faces."""
         self._slots = [Slot(number) for number in range(self.preset.max_faces)]
         self._boxes: list[Box] = []
+        self._has_begun = False
         self._misses = 0
         self._waited = 0
         self._seen: list[FacePoints] = []
@@ -152,9 +153,15 @@ class OpenSeeFaceTracker:
     def _recovered(self, image: NDArray[np.uint8], recovery: Recovery) -> list[Find]:
         """A closer look, where neither the known places nor, without any, the detector showed a face."""
         finds = self._look(image) if self._boxes else []
-        if finds or (self._misses > self.preset.discard_after and self._misses % recovery.every):
+        if finds:
             return finds
-        faces = recovery(image, lambda view: [find.face for find in self._look(view)])
+        is_away = self._misses > self.preset.discard_after
+        turn, wait = divmod(self._misses, recovery.every) if is_away else (self._misses, 0)
+        if wait:
+            return []
+        faces = recovery(
+            image, lambda view: [find.face for find in self._look(view)], turn=turn if self._has_begun else None
+        )
         return [Find(self._upright(image, face), is_known=False) for face in faces]
 
     def _is_scan_due(self) -> bool:
@@ -190,6 +197,7 @@ class OpenSeeFaceTracker:
 
     def _remember(self, boxes: list[Box]) -> None:
         """The places to look at first in the next frame."""
+        self._has_begun = True
         if boxes:
             self._boxes, self._misses = boxes, 0
         else:

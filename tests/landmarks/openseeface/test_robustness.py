@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from checkpoints.errors import InputError
-from landmarks.openseeface import PRESETS, OpenSeeFaceTracker, Preset
+from landmarks.openseeface import OpenSeeFaceTracker, Preset
 from landmarks.openseeface.presets import RETINAFACE
-from landmarks.openseeface.recovery import tile_starts, turn
+from landmarks.openseeface.recovery import turned
 from tests.landmarks.openseeface.conftest import clip
 
 CLIPS = ("d0", "d13", "m3", "s18", "s20")
@@ -36,7 +36,7 @@ def test_a_rolled_face_is_found(name: str, angle_deg: float, tracker: OpenSeeFac
     image = next(clip(shared_media, name))
     tracker.reset()
     upright = tracker(image)[0]
-    matrix, size = turn(image.shape[1], image.shape[0], angle_deg)
+    matrix, size = turned(image.shape[1], image.shape[0], angle_deg)
     tracker.reset()
     (face,) = tracker(np.asarray(cv2.warpAffine(image, matrix, size), np.uint8))
     assert error(face.points, upright.points @ matrix[:, :2].T + matrix[:, 2]) < 0.08
@@ -65,7 +65,7 @@ def blurred(image: Image) -> Image:
 
 
 def rolled(image: Image) -> Image:
-    matrix, size = turn(image.shape[1], image.shape[0], 45)
+    matrix, size = turned(image.shape[1], image.shape[0], 45)
     return np.asarray(cv2.warpAffine(image, matrix, size), np.uint8)
 
 
@@ -173,13 +173,3 @@ def test_nothing_is_found_where_nothing_is(tracker: OpenSeeFaceTracker) -> None:
     for image in (np.zeros((360, 640, 3), np.uint8), noise, np.full((40, 30, 3), 200, np.uint8)):
         tracker.reset()
         assert tracker(image) == []
-
-
-@pytest.mark.parametrize("length", [1, 100, 320, 321, 700, 1920])
-def test_tiles_cover_every_pixel(length: int) -> None:
-    starts = tile_starts(length, 320, 0.25)
-    covered = np.zeros(length, bool)
-    for start in starts:
-        covered[start : start + 320] = True
-    assert covered.all()
-    assert PRESETS["corrected"].recovery is not None
