@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +61,8 @@ def load_network(folder: Path, file: ModelFile, *, batch: int = 1) -> Network:
     Raises:
         InputError: the file is missing, damaged or another network.
     """
-    return Network(_session(folder / file.name, _faster_model(folder, file, batch)))
+    with _damage_told(folder / file.name):
+        return Network(_session(_faster_model(folder, file, batch)))
 
 
 def load_landmark_network(folder: Path, file: ModelFile) -> Network:
@@ -68,9 +71,10 @@ def load_landmark_network(folder: Path, file: ModelFile) -> Network:
     Raises:
         InputError: the file is missing, damaged or another network.
     """
-    model = _faster_model(folder, file, batch=1)
-    end_in_points(model, side_px=file.input_px)
-    return Network(_session(folder / file.name, model))
+    with _damage_told(folder / file.name):
+        model = _faster_model(folder, file, batch=1)
+        end_in_points(model, side_px=file.input_px)
+        return Network(_session(model))
 
 
 def read_model(folder: Path, file: ModelFile) -> onnx.ModelProto:
@@ -80,12 +84,8 @@ def read_model(folder: Path, file: ModelFile) -> onnx.ModelProto:
         InputError: the file is missing, damaged or another network.
     """
     path = folder / file.name
-    try:
+    with _damage_told(path):
         model = onnx.load_model_from_string(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: the network cannot be read ({error.strerror}); {ADVICE}") from error
-    except Exception as error:  # protobuf's DecodeError, whose module differs between its implementations
-        raise InputError(f"{path}: damaged network; {ADVICE}") from error
     if not model.graph.input or not model.graph.output:
         raise InputError(f"{path}: damaged network; {ADVICE}")
     shapes = [_shape(model.graph.input[0]), _shape(model.graph.output[0])]
@@ -112,16 +112,31 @@ def normalise(image: NDArray[np.float32 | np.uint8]) -> Tensor:
     return planes
 
 
-def _session(path: Path, model: onnx.ModelProto) -> Any:
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Raises InputError for whatever a file sets off: errors of protobuf, ONNX and its runtime have no common kind."""
+    try:
+        yield
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: the network cannot be read ({error.strerror}); {ADVICE}") from error
+    except Exception as error:
+        raise InputError(f"{path}: damaged network; {ADVICE}") from error
+
+
+def _session(model: onnx.ModelProto) -> Any:
     """One thread that sleeps while it waits: two are no faster on such small networks, and spinning starves others."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = ERROR_ONLY
-    try:
-        return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions derive from nothing narrower
-        raise InputError(f"{path}: damaged network; {ADVICE}") from error
+    return ort.InferenceSession(
+        model.SerializeToString(),
+        options,
+        providers=["CPUExecutionProvider"],
+        enable_fallback=0,  # which would print, and try the same once more
+    )
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:

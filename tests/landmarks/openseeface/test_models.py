@@ -8,7 +8,14 @@ import pytest
 
 from checkpoints.errors import InputError
 from landmarks.openseeface import OpenSeeFaceTracker
-from landmarks.openseeface.models import DETECTION_MODEL, LANDMARK_MODELS, ModelFile, load_network, read_model
+from landmarks.openseeface.models import (
+    DETECTION_MODEL,
+    LANDMARK_MODELS,
+    ModelFile,
+    load_landmark_network,
+    load_network,
+    read_model,
+)
 from tests.landmarks.openseeface.test_graph import landmark_model
 
 SMALL = ModelFile("small.onnx", 32, (198, 4, 4))
@@ -63,3 +70,24 @@ def test_a_truncated_published_network(models_dir: Path, tmp_path: Path) -> None
     (tmp_path / LANDMARK_MODELS[0].name).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="damaged"):
         read_model(tmp_path, LANDMARK_MODELS[0])
+
+
+def test_changed_bytes_are_told_whatever_they_set_off(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Names, sizes and operators that make no sense; bytes of weights cannot be told from others."""
+    model = landmark_model()
+    del model.graph.initializer[:]
+    structure = model.SerializeToString()
+    random, told = np.random.default_rng(0), 0
+    for _ in range(200):
+        content = bytearray(landmark_model().SerializeToString())
+        for place in random.integers(0, len(structure), 3):
+            content[place] = random.integers(256)
+        (tmp_path / "small.onnx").write_bytes(content)
+        try:
+            load_network(tmp_path, SMALL)
+            load_landmark_network(tmp_path, SMALL)
+        except InputError as error:
+            assert str(tmp_path / "small.onnx") in str(error)
+            told += 1
+    assert told > 100
+    assert capfd.readouterr().out == ""
