@@ -60,7 +60,7 @@ class RetinaFaceDetector:
         """At most `count` boxes in an RGB frame, best first, enlarged to the whole head."""
         side = RETINAFACE_MODEL.input_px
         picture = cv2.resize(image, (side, side))[..., ::-1].astype(np.float32) - RETINAFACE_MEAN_BGR
-        offsets, scores = self._network(np.ascontiguousarray(picture.transpose(2, 0, 1))[None])[:2]
+        offsets, scores = self._network(np.ascontiguousarray(picture.transpose(2, 0, 1))[None])
         score = scores[0, :, 1]
         chosen = np.flatnonzero(score > RETINAFACE_SCORE)
         chosen = chosen[np.argsort(-score[chosen], kind="stable")]

@@ -35,12 +35,13 @@ class ModelFile:
     name: str
     input_px: int  # side of the square picture that it takes
     output_shape: tuple[int, ...]  # of the first output, without the batch
+    outputs: int = 1  # that are used, of those in the file
 
 
 LANDMARK_MODELS = tuple(ModelFile(f"lm_model{index}_opt.onnx", 224, (198, 28, 28)) for index in range(5))
-DETECTION_MODEL = ModelFile("mnv3_detection_opt.onnx", 224, (2, 56, 56))
+DETECTION_MODEL = ModelFile("mnv3_detection_opt.onnx", 224, (2, 56, 56), outputs=2)
 GAZE_MODEL = ModelFile("mnv3_gaze32_split_opt.onnx", 32, (3, 8, 8))
-RETINAFACE_MODEL = ModelFile("retinaface_640x640_opt.onnx", 640, (16800, 4))
+RETINAFACE_MODEL = ModelFile("retinaface_640x640_opt.onnx", 640, (16800, 4), outputs=2)
 
 
 class Network:
@@ -51,7 +52,7 @@ class Network:
         self._input = session.get_inputs()[0].name
 
     def __call__(self, batch: Tensor) -> list[Tensor]:
-        """Outputs for a batch (n, 3, height, width)."""
+        """The outputs that are used, for a batch (n, 3, height, width)."""
         return list(self._session.run(None, {self._input: batch}))
 
 
@@ -99,6 +100,7 @@ def read_model(folder: Path, file: ModelFile) -> onnx.ModelProto:
 def _faster_model(folder: Path, file: ModelFile, batch: int) -> onnx.ModelProto:
     """The graph of a network, the same function rewritten for batches of one size."""
     model = read_model(folder, file)
+    del model.graph.output[file.outputs :]
     fuse_hard_swish(model)
     fix_batch(model, batch)
     spread_gates(model)
