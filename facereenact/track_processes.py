@@ -19,7 +19,9 @@ from facereenact.track_settings import TrackSettings
 from facereenact.video import VideoReader
 from landmarks.trackers import TrackerName
 
-WARM_UP = 15  # frames that a later part tracks before its own, until it sees what a tracker from the start would see
+# Frames that a later part tracks before its own, until it sees what a tracker from the start would see: in so many the
+# tracker of OpenSeeFace looks for a lost face everywhere.
+WARM_UP = 15
 HEAD_START = 100  # frames that the first part has more: about as many are tracked while a process starts
 SHORTEST_PART = 90  # frames
 POLL_S = 0.1

@@ -43,7 +43,10 @@ class FacesTracker(Protocol):
         ...
 
     def follow(self, images: Iterable[Image]) -> Iterator[list[SeenFace | None]]:
-        """The faces in each of the next frames; sooner than one by one where a tracker gains from seeing some ahead."""
+        """The faces in each of the next frames, which may take some of them ahead: for a video, and sooner there.
+
+        It is not called or reset in between; who stops early resets it.
+        """
         return map(self, images)
 
 
@@ -142,8 +145,12 @@ class OpenSeeFaceFaces(FacesTracker):
         self._tracker.close()
 
     def __call__(self, image: Image) -> list[SeenFace | None]:
-        self.sighted(image)
-        return self._placed(self._tracker.with_pupils(image))
+        self._sighted(image)
+        seen = self.with_pupils(image)
+        placed = self._identities.placed(seen)
+        numbers = {id(face): number for number, face in enumerate(placed) if face is not None}
+        self._numbers = [numbers[id(face)] for face in seen]
+        return placed
 
     def follow(self, images: Iterable[Image]) -> Iterator[list[SeenFace | None]]:
         coming = iter(images)
@@ -151,34 +158,34 @@ class OpenSeeFaceFaces(FacesTracker):
             yield self(image)
             if self._is_settled:
                 break
-        yield from map(self._placed, self._tracker.follow(coming))
+        self._numbers = []
+        for faces in self._tracker.follow(coming):
+            yield self._identities.placed([seen_face(face) for face in faces])
 
     def sighted(self, image: Image) -> list[SeenFace]:
         """The faces in the next frame, in any order, with pupils in the middle of the eyes, score 0."""
-        faces = self._tracker.sighted(image)
-        if faces and not self._is_settled:
-            faces = self._chosen(image, faces)
-        return [seen_face(face) for face in faces]
+        return [seen_face(face) for face in self._sighted(image)]
 
     def with_pupils(self, image: Image) -> list[SeenFace]:
         """The same with their pupils; the frame is given once more."""
         return [seen_face(face) for face in self._tracker.with_pupils(image)]
 
-    def _placed(self, faces: list[FacePoints]) -> list[SeenFace | None]:
-        seen = [seen_face(face) for face in faces]
-        placed = self._identities.placed(seen)
-        numbers = {id(face): number for number, face in enumerate(placed) if face is not None}
-        self._numbers = [numbers[id(face)] for face in seen]
-        return placed
-
     @property
     def states(self) -> list[Face]:
-        """What it states about the last frame; its poses and expressions know the frames for which they were asked."""
-        faces = self._tracker.faces()
+        """What it states about the frame that it was called with last; none after another way to track.
+
+        Its poses and expressions know the frames for which they were asked.
+        """
+        faces = self._tracker.faces() if self._numbers else []
         if self._is_compatible:
             return faces
         named = [replace(face, number=number) for face, number in zip(faces, self._numbers, strict=True)]
         return sorted(named, key=lambda face: face.number)
+
+    def _sighted(self, image: Image) -> list[FacePoints]:
+        self._numbers = []
+        faces = self._tracker.sighted(image)
+        return faces if self._is_settled or not faces else self._chosen(image, faces)
 
     def _chosen(self, image: Image, faces: list[FacePoints]) -> list[FacePoints]:
         """The chosen one of the faces that MediaPipe sees, so that a choice means the same to every tracker.
@@ -247,7 +254,8 @@ class HybridFaces(FacesTracker):
             meshes = self.meshes(image)
             pairs = paired(faces, meshes)
         if any(face is not None and keeps_pupil(face, mesh) for face, mesh in pairs):
-            pairs = paired(self.geometry.with_pupils(image), meshes)
+            whole = dict(zip(map(id, faces), self.geometry.with_pupils(image), strict=True))
+            pairs = [(None if face is None else whole[id(face)], mesh) for face, mesh in pairs]
         seen = []
         for face, mesh in pairs:
             if face is not None:

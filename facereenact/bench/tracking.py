@@ -76,7 +76,7 @@ def print_tracker(driver: Path, folder: Path, *, rounds: int) -> None:
         ways: dict[str, TrackAll] = {
             "a frame as it comes": _one_by_one(OpenSeeFaceTracker(models_dir)),
             "its points in a video, as track finds them": _followed(OpenSeeFaceTracker(models_dir)),
-            "its networks alone: the floor": _one_by_one(stages.networks),
+            "its networks alone: the floor": stages.networks,
             PLAIN: _one_by_one(plain),
         }
         ms = _interleaved({**ways, "stages": stages.all}, images, rounds)
@@ -183,7 +183,7 @@ class Stages:
         self._pupils, self._pupils_of_many = PupilFinder(models_dir), PupilFinder(models_dir, faces=GROUP)
         self._slot, self._solver = Slot(0), CorrectedPose()
         self._planes = self._regressor.picture(image, crop_around(box, _size(image))).copy()
-        self._eyes = np.zeros((2, 3, 32, 32), np.float32)
+        self._eyes = np.zeros((2 * GROUP, 3, 32, 32), np.float32)
 
     def all(self, images: list[Image]) -> None:
         """The steps of some frames, then the pupils of all of them once more, at once."""
@@ -213,10 +213,11 @@ class Stages:
             self.seconds[name].append(seconds)
         return face
 
-    def networks(self, _: Image) -> None:
-        """The two networks, whatever the frame."""
-        self._regressor.network(self._planes)
-        self._pupils.network(self._eyes)
+    def networks(self, images: list[Image]) -> None:
+        """The two networks for so many frames, at most a group, whatever they show."""
+        for _ in images:
+            self._regressor.network(self._planes)
+        self._pupils_of_many.network(self._eyes)
 
 
 def _stages(models_dir: Path, image: Image) -> Stages:

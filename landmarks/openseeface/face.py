@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from landmarks.openseeface.pose import SentPose
 
-PUPILS = slice(66, 68)
+PUPIL_POINTS = slice(66, 68)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +27,8 @@ class FacePoints:
         """The same face with pupils (2, 2), pixels, and their scores (2,)."""
         return replace(
             self,
-            points=np.concatenate([self.points[: PUPILS.start], points]),
-            scores=np.concatenate([self.scores[: PUPILS.start], scores]),
+            points=np.concatenate([self.points[: PUPIL_POINTS.start], points]),
+            scores=np.concatenate([self.scores[: PUPIL_POINTS.start], scores]),
         )
 
 

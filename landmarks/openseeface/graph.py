@@ -55,10 +55,11 @@ def spread_gates(model: onnx.ModelProto) -> int:
     """
     shapes, nodes, count = _shapes(model), [], 0
     for node in model.graph.node:
-        maps, gate = (shapes.get(name, ()) for name in node.input) if node.op_type == "Mul" else ((), ())
-        if len(maps) == 4 and gate == (*maps[:2], 1, 1) and maps[2:] != (1, 1) and all(maps):
+        factors = [shapes.get(name, ()) for name in node.input]
+        if node.op_type == "Mul" and _is_gated(*factors):
             scales, spread = f"gate_{count}_scales", f"gate_{count}_spread"
-            model.graph.initializer.append(numpy_helper.from_array(np.array([1, 1, *maps[2:]], np.float32), scales))
+            size = np.array([1, 1, *factors[0][2:]], np.float32)
+            model.graph.initializer.append(numpy_helper.from_array(size, scales))
             nodes.append(helper.make_node("Resize", [node.input[1], "", scales], [spread], **NEAREST))
             nodes.append(helper.make_node("Mul", [node.input[0], spread], list(node.output)))
             count += 1
@@ -107,6 +108,11 @@ def _hard_sigmoid_chain(
     return add.input[0], clip, after[0]
 
 
+def _is_gated(maps: tuple[int, ...], gate: tuple[int, ...]) -> bool:
+    """Whether shapes of two factors are of maps of known size, larger than 1x1, and of a value for each channel."""
+    return len(maps) == 4 and all(maps) and maps[2:] != (1, 1) and gate == (*maps[:2], 1, 1)
+
+
 def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     """Of all values as far as they follow from the input's; 0 for a size that is open."""
     plain = onnx.ModelProto.FromString(model.SerializeToString())
@@ -116,7 +122,6 @@ def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
             kept = [attribute for attribute in node.attribute if not attribute.name.startswith("activation")]
             del node.attribute[:]
             node.attribute.extend(kept)
-    require_opset(plain, HARD_SWISH_OPSET)
     graph = onnx.shape_inference.infer_shapes(plain).graph
     values = [*graph.input, *graph.value_info, *graph.output]
     return {value.name: tuple(int(size.dim_value) for size in value.type.tensor_type.shape.dim) for value in values}

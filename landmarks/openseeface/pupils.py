@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from landmarks.openseeface.boxes import Crop, crop_between
 from landmarks.openseeface.endings import LOGIT_LIMIT
-from landmarks.openseeface.face import PUPILS, FacePoints
+from landmarks.openseeface.face import PUPIL_POINTS, FacePoints
 from landmarks.openseeface.models import GAZE_MODEL, load_network, normalise
 
 Pupils = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -68,12 +68,12 @@ class PupilFinder:
         self.network = load_network(models_dir, GAZE_MODEL, batch=faces * len(CORNERS))
 
     def __call__(self, faces: Sequence[Eyes]) -> list[Pupils]:
-        """The pupils of each face; of any number, in turns."""
+        """The pupils of each face; of any number, batch by batch."""
         return [
-            found for first in range(0, len(faces), self._faces) for found in self._turn(faces[first:][: self._faces])
+            found for first in range(0, len(faces), self._faces) for found in self._batch(faces[first:][: self._faces])
         ]
 
-    def _turn(self, faces: Sequence[Eyes]) -> list[Pupils]:
+    def _batch(self, faces: Sequence[Eyes]) -> list[Pupils]:
         pictures = np.zeros((self._faces, len(CORNERS), SIDE_PX, SIDE_PX, 3), np.uint8)
         for place, eyes in zip(pictures, faces, strict=False):
             place[:] = eyes.pictures
@@ -85,7 +85,7 @@ class PupilFinder:
 
 def cut_eyes(image: NDArray[np.uint8], face: FacePoints) -> Eyes:
     """The eyes of a face in an RGB frame."""
-    area = _surroundings(face.points[: PUPILS.start], (image.shape[1], image.shape[0]))
+    area = _surroundings(face.points[: PUPIL_POINTS.start], (image.shape[1], image.shape[0]))
     pictures = np.zeros((len(CORNERS), SIDE_PX, SIDE_PX, 3), np.uint8)
     eyes = zip(face.points[CORNERS].tolist(), pictures, IS_MIRRORED, strict=True)
     cuts = (_eye_cut(image, area, corners, into=picture, is_mirrored=mirrored) for corners, picture, mirrored in eyes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -19,39 +20,39 @@ Look = Callable[[NDArray[np.uint8]], list[Regression]]
 class Recovery:
     """Where else to look for a face: in the frame turned upright, and in parts of it, where it is larger.
 
-    To search all of a large frame takes as long as to track a hundred others: only the first frame of a video is. In
-    later ones turned frames and parts have their turns, by and by all of them.
+    To search all of a large frame takes as long as to track a hundred others: only the first frame of a video is. Later
+    a face is looked for in rounds, with frames between them, and each round shows some of the parts of a large frame.
     """
 
     # The detector itself sees faces up to about 45 degrees of roll.
     angles_deg: tuple[float, ...] = (45, -45, 90, -90, 180)
     tiles_px: tuple[int, ...] = (320, 224)  # a face of 24 pixels is then as large as the detector needs it
     tile_overlap: float = 0.25
-    tiles_at_once: int = 14  # what covers 640x360 or 512x512: a face in any view of these is seen in the second turn
-    every: int = 5  # frames for a turn, once the face has been away for long
+    tiles_a_round: int = 14  # what covers 640x360 or 512x512; more in frames that would take more than `rounds`
+    rounds: int = 3  # at most, until all of a frame was looked at
+    every: int = 2  # frames for a round
+    later_every: int = 5  # the same once the face has been away for long
 
-    def __call__(self, image: NDArray[np.uint8], look: Look, *, turn: int | None) -> list[Regression]:
-        """The faces of the first view that shows any, of the views of a turn, counted from 0, or of all (None)."""
-        for view, to_frame in self._views(image, turn):
+    def __call__(self, image: NDArray[np.uint8], look: Look, *, round_index: int | None) -> list[Regression]:
+        """The faces of the first view that shows any, of the views of a round, or of all (None)."""
+        for view, to_frame in self._views(image, round_index):
             found = look(view)
             if found:
                 return [Regression(_moved(face.points, to_frame), face.heat) for face in found]
         return []
 
     def _views(
-        self, image: NDArray[np.uint8], turn: int | None
+        self, image: NDArray[np.uint8], round_index: int | None
     ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float64]]]:
         """Pictures and the (2, 3) matrices that take their pixels to the frame's."""
-        if turn is None or turn % 2 == 0:
-            for angle_deg in self.angles_deg:
-                matrix, size = turned(image.shape[1], image.shape[0], angle_deg)
-                back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
-                yield np.asarray(cv2.warpAffine(image, matrix, size), np.uint8), back
+        for angle_deg in self.angles_deg:
+            matrix, size = turned(image.shape[1], image.shape[0], angle_deg)
+            back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+            yield np.asarray(cv2.warpAffine(image, matrix, size), np.uint8), back
         tiles = self._tiles(image.shape[1], image.shape[0])
-        if turn is not None:
-            count = self.tiles_at_once if turn % 2 else 0
-            first = turn // 2 * self.tiles_at_once
-            tiles = [tiles[index % len(tiles)] for index in range(first, first + min(count, len(tiles)))]
+        if round_index is not None:
+            rounds = min(self.rounds, max(1, math.ceil(len(tiles) / self.tiles_a_round)))
+            tiles = tiles[round_index % rounds :: rounds]
         for left, top, side in tiles:
             yield image[top : top + side, left : left + side], np.array([[1.0, 0, left], [0, 1, top]])
 

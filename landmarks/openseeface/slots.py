@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from landmarks.openseeface.boxes import overlap
-from landmarks.openseeface.face import PUPILS, Face, FacePoints
+from landmarks.openseeface.face import PUPIL_POINTS, Face, FacePoints
 from landmarks.openseeface.features import Features
 from landmarks.openseeface.pose import HeadPose, PoseSolver, normalised
 from landmarks.openseeface.regression import Regression
@@ -42,9 +42,9 @@ class Slot:
     def see(self, found: Regression, *, score_limit: float) -> FacePoints:
         """The face in one more frame, without its pupils."""
         self.found = found
-        points, scores = np.zeros((PUPILS.stop, 2), np.float32), np.zeros(PUPILS.stop, np.float32)
-        points[: PUPILS.start] = found.points
-        np.clip(found.heat, 0, score_limit, out=scores[: PUPILS.start])
+        points, scores = np.zeros((PUPIL_POINTS.stop, 2), np.float32), np.zeros(PUPIL_POINTS.stop, np.float32)
+        points[: PUPIL_POINTS.start] = found.points
+        np.clip(found.heat, 0, score_limit, out=scores[: PUPIL_POINTS.start])
         return FacePoints(
             number=self.number,
             points=points,

@@ -85,18 +85,22 @@ class OpenSeeFaceTracker:
         return self.with_pupils(image)
 
     def follow(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[list[FacePoints]]:
-        """What `points` gives for each of the next frames, sooner: the pupils of several frames are found at once.
+        """What `points` gives for each of the next frames, sooner: the pupils of sixteen frames are found at once.
 
-        As frames are seen before those ahead of them are given, `faces` has nothing to say of them.
+        So many frames are taken before the faces of the first are given. `faces` has nothing to say of them.
         """
         coming = iter(images)
         while group := [self._sighted_and_cut(image) for image in islice(coming, GROUP)]:
+            self._seen = []
             pupils = iter(self._pupils_of_many([each for _, eyes in group for each in eyes]))
             for faces, _ in group:
                 yield [self._completed(face, next(pupils)) for face in faces]
 
     def sighted(self, image: NDArray[np.uint8]) -> list[FacePoints]:
-        """The faces in the next frame without pupils, which `with_pupils` adds where they are wanted."""
+        """The faces in the next frame without pupils, which `with_pupils` adds where they are wanted.
+
+        `faces` takes the pupils as they are when it is asked first.
+        """
         found = self._found(image)
         self._seen = []
         for slot, face in assigned(found, self._slots):
@@ -156,11 +160,13 @@ class OpenSeeFaceTracker:
         if finds:
             return finds
         is_away = self._misses > self.preset.discard_after
-        turn, wait = divmod(self._misses, recovery.every) if is_away else (self._misses, 0)
+        round_index, wait = divmod(self._misses, recovery.later_every if is_away else recovery.every)
         if wait:
             return []
         faces = recovery(
-            image, lambda view: [find.face for find in self._look(view)], turn=turn if self._has_begun else None
+            image,
+            lambda view: [find.face for find in self._look(view)],
+            round_index=round_index if self._has_begun else None,
         )
         return [Find(self._upright(image, face), is_known=False) for face in faces]
 
