@@ -14,7 +14,6 @@ from facereenact.networks.memory import release_memory
 # oneDNN's products as torch.compile calls them on a CPU. Without it, torch reorders the weights in every call, which
 # takes longer than the product where a picture is small, and writes biases and activations in passes of their own.
 OPERATORS = ("_linear_pointwise", "_convolution_pointwise", "_reorder_linear_weight", "_reorder_convolution_weight")
-TYPES = (torch.float32, torch.bfloat16)
 RELEASED_BYTES = 1 << 28  # of plain weights, after which their memory is given back
 
 
@@ -22,12 +21,13 @@ def pack(network: nn.Module) -> None:
     """Lay out the weights of a network on a CPU once for all. It computes the same, and faster.
 
     It can then no longer be trained, moved or saved. Nothing changes where torch or the network cannot do it: on
-    another device, in another type, or in a build of torch without oneDNN.
+    another device, in another type (bfloat16 is one on a processor without AVX-512), or in a build of torch without
+    oneDNN.
     """
     parameters = list(network.parameters())
-    fits = all(each.device.type == "cpu" and each.dtype in TYPES for each in parameters)
+    is_packable = _has_operators() and all(each.device.type == "cpu" and each.dtype in _types() for each in parameters)
     del parameters  # each is freed as soon as it is packed
-    if not fits or not _has_operators():
+    if not is_packable:
         return
     replaced_bytes = 0
     for kind, packed in PACKED:
@@ -45,6 +45,12 @@ def _has_operators() -> bool:
     return torch.backends.mkldnn.is_available() and all(  # type: ignore[no-untyped-call]
         hasattr(torch.ops.mkldnn, name) for name in OPERATORS
     )
+
+
+def _types() -> tuple[torch.dtype, ...]:
+    """Those that oneDNN multiplies on this processor."""
+    has_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return (torch.float32, torch.bfloat16) if has_bfloat16 else (torch.float32,)
 
 
 class PackedLinear(nn.Module):

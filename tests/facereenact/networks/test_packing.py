@@ -46,6 +46,14 @@ def test_the_other_networks_compute_the_same() -> None:
 
 
 @needs_onednn
+def test_bfloat16_is_left_alone_where_the_processor_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    kinds = {type(module) for module in packed(tiny.denoising_unet().to(torch.bfloat16)).modules()}
+    assert torch.nn.Linear in kinds and PackedLinear not in kinds
+    assert PackedLinear in {type(module) for module in packed(tiny.denoising_unet()).modules()}
+
+
+@needs_onednn
 def test_bfloat16_stays_as_close_to_float32() -> None:
     unet, features = tiny.denoising_unet(), tiny.features()
     given = *tiny.inputs(2), features
