@@ -102,13 +102,13 @@ def test_a_start_that_the_original_misses_is_seen(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("away", [0, 1, 5, 12, 40])
+@pytest.mark.parametrize("away", [0, 1, 5, 40])
 def test_a_face_that_was_lost_or_jumped_is_found_within_two_frames(
     away: int, tracker: OpenSeeFaceTracker, models_dir: Path, shared_media: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It comes back a quarter of the frame aside. Printed: how many frames each preset takes to see it there."""
     original = OpenSeeFaceTracker(models_dir, preset="compat")
-    for name in CLIPS:
+    for name in CLIPS if away < 10 else CLIPS[:2]:  # frames without a face take long
         images = [image for _, image in zip(range(20), clip(shared_media, name), strict=False)]
         shift = np.array([images[0].shape[1] // 4, 0], np.float32)
         tracker.reset()
