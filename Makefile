@@ -47,10 +47,10 @@ demo: $(INSTALLED)
 
 # As many tests at once as there are cores, each with one thread.
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not long" $(ARGS)
 
 accuracy: $(INSTALLED)
-	$(BIN)/python -m pytest --quiet -m slow tests/landmarks $(ARGS)
+	$(BIN)/python -m pytest --quiet -m "slow or long" tests/landmarks $(ARGS)
 
 soak: $(INSTALLED)
 	FACEREENACT_SOAK_KILLS=20 FACEREENACT_SOAK_CLIPS=60 timeout 3600 \

@@ -115,6 +115,7 @@ def shared(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_blinks_of_the_mesh_are_kept(
     tmp_path: Path, shared_media: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,6 +103,7 @@ def clear(media: Path, name: str, tracker: TrackerName) -> tuple[list[Image], La
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("cover", COVERED)
 @pytest.mark.parametrize("name", ["d0", "m3"])
 @pytest.mark.parametrize("tracker", ["openseeface", "hybrid", "mediapipe"])
@@ -140,6 +141,7 @@ def test_a_covered_face_is_followed(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("cover", ["left hand", "right hand"])
 @pytest.mark.parametrize("name", ["d9", "d18"])
 def test_the_hybrid_goes_on_where_openseeface_loses_the_face(

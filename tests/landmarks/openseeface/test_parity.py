@@ -15,12 +15,15 @@ from landmarks.openseeface.packets import FACE, pack, unpack
 from landmarks.openseeface.slots import GOOD_FIT
 from tests.landmarks.openseeface.conftest import clip
 
+SHORT = ("d0", "d11", "m3")  # clips that every run of the tests takes
 CLIPS = ("d0", "d11", "d13", "d18", "d3", "d9", "m1", "m3", "s13", "s18", "s20")
 MEAN, PERCENTILE_95, PUPILS = 0.002, 0.005, 0.01  # of the distance of the outer eye corners
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in CLIPS]
+)
 def test_a_clip_is_tracked_as_by_the_original(
     name: str, models_dir: Path, original_tracks: Path, shared_media: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

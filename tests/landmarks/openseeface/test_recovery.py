@@ -89,7 +89,7 @@ def test_a_face_that_comes_back_turned_or_small_is_found_soon(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", [(1800, 900), (900, 950), (30, 20)])
+@pytest.mark.parametrize("place", [(1800, 900), pytest.param((900, 950), marks=pytest.mark.long)])
 def test_a_small_face_in_a_large_frame_is_found_within_three_rounds(
     place: tuple[int, int], models_dir: Path, shared_media: Path
 ) -> None:

@@ -102,7 +102,9 @@ def test_a_start_that_the_original_misses_is_seen(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("away", [0, 1, 5, 40])
+@pytest.mark.parametrize(
+    "away", [0, 1, pytest.param(5, marks=pytest.mark.long), pytest.param(40, marks=pytest.mark.long)]
+)
 def test_a_face_that_was_lost_or_jumped_is_found_within_two_frames(
     away: int, tracker: OpenSeeFaceTracker, models_dir: Path, shared_media: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
