@@ -172,10 +172,7 @@ class OpenSeeFaceFaces(FacesTracker):
 
     @property
     def states(self) -> list[Face]:
-        """What it states about the frame that it was called with last; none after another way to track.
-
-        Its poses and expressions know the frames for which they were asked.
-        """
+        """What it states about the frame it was called with last; poses and expressions know the frames asked for."""
         faces = self._tracker.faces() if self._numbers else []
         if self._is_compatible:
             return faces
